@@ -1,0 +1,86 @@
+#include "server/base/cores.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <limits>
+#include <sstream>
+#include <vector>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+
+namespace kith {
+namespace {
+
+using ReadFile = std::function<std::string(const std::string& path)>;
+
+constexpr double kNoQuota = std::numeric_limits<double>::infinity();
+
+double Quota(absl::string_view quota_us, absl::string_view period_us) {
+  int64_t quota = 0, period = 0;  // "max" and -1 mean no quota
+  if (!absl::SimpleAtoi(quota_us, &quota) || !absl::SimpleAtoi(period_us, &period)) return kNoQuota;
+  return quota > 0 && period > 0 ? static_cast<double>(quota) / static_cast<double>(period) : kNoQuota;
+}
+
+double QuotaOfFolder(const std::string& folder, bool version_2, const ReadFile& read) {
+  if (!version_2) return Quota(read(folder + "/cpu.cfs_quota_us"), read(folder + "/cpu.cfs_period_us"));
+  const std::string cpu_max = read(folder + "/cpu.max");
+  const std::vector<absl::string_view> words = absl::StrSplit(cpu_max, absl::ByAnyChar(" \n"), absl::SkipEmpty());
+  return words.size() == 2 ? Quota(words[0], words[1]) : kNoQuota;
+}
+
+// The least quota of the cgroup `path` under `mount` and of those above it. In a container the path may be the host's,
+// which is not there; the container's own cgroup is then the mount itself.
+double QuotaOfCgroup(absl::string_view mount, absl::string_view path, bool version_2, const ReadFile& read) {
+  double least = kNoQuota;
+  for (std::string rest(path == "/" ? "" : path);; rest.resize(rest.rfind('/'))) {
+    least = std::min(least, QuotaOfFolder(absl::StrCat(mount, rest), version_2, read));
+    if (rest.find('/') == std::string::npos) return least;
+  }
+}
+
+int AllowedCores() {
+  // The kernel refuses a set that is too small for its own.
+  for (int size = CPU_SETSIZE; size <= 1 << 20; size *= 2) {
+    cpu_set_t* set = CPU_ALLOC(size);
+    const size_t bytes = CPU_ALLOC_SIZE(size);
+    const int count = sched_getaffinity(0, bytes, set) == 0 ? CPU_COUNT_S(bytes, set) : 0;
+    CPU_FREE(set);
+    if (count > 0) return count;
+  }
+  return 1;
+}
+
+}  // namespace
+
+int UsableCores(int allowed_cores, const ReadFile& read) {
+  double quota = kNoQuota;
+  const std::string cgroups = read("/proc/self/cgroup");
+  for (const absl::string_view line : absl::StrSplit(cgroups, '\n', absl::SkipEmpty())) {
+    // hierarchy:controllers:path; version 2 is hierarchy 0 without controllers
+    const std::vector<absl::string_view> parts = absl::StrSplit(line, absl::MaxSplits(':', 2));
+    if (parts.size() != 3) continue;
+    if (parts[1].empty()) {
+      quota = std::min(quota, QuotaOfCgroup("/sys/fs/cgroup", parts[2], true, read));
+    } else if (absl::c_linear_search(std::vector<absl::string_view>(absl::StrSplit(parts[1], ',')), "cpu")) {
+      quota = std::min(quota, QuotaOfCgroup("/sys/fs/cgroup/cpu", parts[2], false, read));
+    }
+  }
+  return static_cast<int>(std::max(1.0, std::min<double>(allowed_cores, quota)));
+}
+
+int UsableCores() {
+  return UsableCores(AllowedCores(), [](const std::string& path) {
+    std::ostringstream contents;
+    contents << std::ifstream(path).rdbuf();
+    return contents.str();
+  });
+}
+
+}  // namespace kith

@@ -1,0 +1,18 @@
+// How many cores this process may use.
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace kith {
+
+// The cores that the calling thread may run on, or fewer where a cgroup's quota allows less: whole cores, rounded down,
+// because a thread beyond the quota is stopped in the middle of its work. At least 1. Thread-safe.
+int UsableCores();
+
+// The same from what it depends on. allowed_cores: by affinity. read: gives a file's contents, empty where there is no
+// such file. Of /proc/self/cgroup it takes the process's cgroups, version 2 and 1; of each of them and all above it the
+// quota (kernel's Documentation/admin-guide/cgroup-v2.rst, cpu.max; scheduler/sched-bwc.rst, cpu.cfs_quota_us).
+int UsableCores(int allowed_cores, const std::function<std::string(const std::string& path)>& read);
+
+}  // namespace kith
