@@ -1,0 +1,122 @@
+#include "server/config/config.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <system_error>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status.h"
+#include "server/config/keys.h"
+
+namespace kith::config {
+namespace {
+
+// Goes through one file and fills a Config. Descends into known sections only, so that an alias to its own ancestor
+// ends the walk like any unknown key.
+class Reader {
+ public:
+  explicit Reader(absl::string_view file_name) : file_name_(file_name) {}
+
+  absl::StatusOr<Config> Read(const std::string& text) {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1) {
+      return Bad(documents[1].Mark(), "a second YAML document; a configuration is one document");
+    }
+    if (documents.empty() || documents[0].IsNull()) return config_;
+    if (!documents[0].IsMap())
+      return Bad(documents[0].Mark(), "keys and values are expected, such as 'listen: HOST:PORT'");
+    if (absl::Status status = ReadSection(documents[0], ""); !status.ok()) return status;
+    if (const absl::Status status = CheckTogether(config_); !status.ok()) {
+      const auto queue_rows = lines_.find("search.queue_rows");
+      return BadAt(queue_rows != lines_.end() ? queue_rows->second : lines_["limits.rows"], status.message());
+    }
+    return config_;
+  }
+
+ private:
+  absl::Status ReadSection(const YAML::Node& section, absl::string_view prefix) {
+    for (const auto& item : section) {
+      if (!item.first.IsScalar()) return Bad(item.first.Mark(), "a key must be a plain word");
+      const std::string name = absl::StrCat(prefix, item.first.Scalar());
+      if (absl::Status status = ReadItem(name, item.first.Mark(), item.second); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadItem(const std::string& name, const YAML::Mark& mark, const YAML::Node& value) {
+    const auto bad = [&](absl::string_view message) { return Bad(mark, absl::StrCat(name, ": ", message)); };
+    const Key* key = FindKey(name);
+    if (key == nullptr && !IsSection(name)) return bad(Advice(name));
+    const auto [earlier, added] = lines_.emplace(name, mark.line + 1);
+    if (!added) return bad(absl::StrCat("a second time; the first is in line ", earlier->second));
+    if (key == nullptr) {
+      if (value.IsNull()) return absl::OkStatus();  // all its keys are commented out
+      if (!value.IsMap()) return bad("a section; its keys follow below it, indented");
+      return ReadSection(value, absl::StrCat(name, "."));
+    }
+    if (value.IsNull()) return bad("has no value; give one or remove the key");
+    if (!value.IsScalar()) return bad("takes a single value, not a list or a section");
+    if (const absl::Status status = key->set(value.Scalar(), config_); !status.ok()) return bad(status.message());
+    return absl::OkStatus();
+  }
+
+  absl::Status Bad(const YAML::Mark& mark, absl::string_view message) const { return BadAt(mark.line + 1, message); }
+
+  absl::Status BadAt(int line, absl::string_view message) const {
+    return Error(Reason::kBadParameter, absl::StrCat(file_name_, ":", line, ": ", message));
+  }
+
+  const absl::string_view file_name_;
+  Config config_;
+  std::map<std::string, int> lines_;  // where each key stands
+};
+
+}  // namespace
+
+absl::StatusOr<Config> Load(const std::string& path) {
+  const auto unreadable = [&](absl::string_view why) {
+    return Error(Reason::kBadParameter, absl::StrCat(path, ": the configuration cannot be read: ", why));
+  };
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return unreadable("it is a folder; give a file");
+  std::ifstream file(path);
+  if (!file.is_open()) return unreadable(std::strerror(errno));
+  std::ostringstream text;
+  text << file.rdbuf();
+  return Parse(text.str(), path);
+}
+
+absl::StatusOr<Config> Parse(const std::string& text, absl::string_view file_name) {
+  try {
+    return Reader(file_name).Read(text);
+  } catch (const YAML::Exception& error) {
+    return Error(Reason::kBadParameter,
+                 absl::StrCat(file_name, ":", error.mark.line + 1, ": not valid YAML: ", error.msg));
+  }
+}
+
+absl::StatusOr<Config> WithOverrides(Config config, const Overrides& overrides) {
+  struct Flag {
+    absl::string_view name;
+    absl::string_view key;
+    const std::optional<std::string>& value;
+  };
+  for (const Flag& flag :
+       {Flag{"--listen", "listen", overrides.listen}, Flag{"--data-dir", "data_dir", overrides.data_dir},
+        Flag{"--log-level", "log.level", overrides.log_level}}) {
+    if (!flag.value) continue;
+    if (const absl::Status status = FindKey(flag.key)->set(*flag.value, config); !status.ok()) {
+      return Error(Reason::kBadParameter, absl::StrCat(flag.name, ": ", status.message()));
+    }
+  }
+  return config;
+}
+
+}  // namespace kith::config

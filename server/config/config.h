@@ -1,0 +1,68 @@
+// The server's configuration: one YAML file, checked as a whole. config/kithd.yaml has every key with its meaning and
+// default.
+//
+// An error names the file, the line and the key, and says what would be right; its reason is BAD_PARAMETER. Every
+// function here may be called by several threads at once.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace kith::config {
+
+// How much one client may ask for.
+struct Limits {
+  int k = 1024;     // neighbours per row
+  int rows = 8192;  // of one Search or Expand message
+  int message_bytes = 16 * 1024 * 1024;
+  int streams = 1024;      // open at once
+  int experiments = 1024;  // that may exist
+};
+
+struct Search {
+  int threads = 0;         // 0: as many as usable cores
+  int queue_rows = 65536;  // waiting rows, all experiments together; at least limits.rows
+  int batch_rows = 256;    // that one worker takes at once
+};
+
+struct Training {
+  int threads = 0;     // of all trainings together; 0: as many as usable cores
+  int concurrent = 1;  // trainings that run at once
+  int nice = 10;       // added to the threads' niceness
+  int queue = 16;      // trainings that wait
+};
+
+struct Log {
+  std::string level = "info";   // trace, debug, info, warn, error
+  std::string format = "text";  // text, json
+};
+
+// Checked values; a default-made Config is what an empty file gives.
+struct Config {
+  std::string listen = "127.0.0.1:50051";
+  std::string data_dir = "kith-data";  // relative to the working folder of the process
+  Limits limits;
+  Search search;
+  Training training;
+  Log log;
+};
+
+absl::StatusOr<Config> Load(const std::string& path);
+
+// file_name is for messages only.
+absl::StatusOr<Config> Parse(const std::string& text, absl::string_view file_name);
+
+// Command-line flags that stand above the file.
+struct Overrides {
+  std::optional<std::string> listen;     // --listen
+  std::optional<std::string> data_dir;   // --data-dir
+  std::optional<std::string> log_level;  // --log-level
+};
+
+// `config` with the flags that are set, under the same rules; an error names the flag.
+absl::StatusOr<Config> WithOverrides(Config config, const Overrides& overrides);
+
+}  // namespace kith::config

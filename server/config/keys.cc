@@ -1,0 +1,156 @@
+#include "server/config/keys.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <numeric>
+#include <utility>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/base/status.h"
+#include "server/config/listen.h"
+
+namespace kith::config {
+namespace {
+
+using Setter = decltype(Key::set);
+
+constexpr int kMaxThreads = 1024;
+
+// Field: a function from Config& to the int& it means.
+template <typename Field>
+Setter Whole(Field field, int least, int most) {
+  return [=](absl::string_view value, Config& config) {
+    int number = 0;
+    if (!absl::SimpleAtoi(value, &number) || number < least || number > most) {
+      return Error(Reason::kBadParameter,
+                   absl::StrCat("'", value, "' is not a whole number from ", least, " to ", most));
+    }
+    field(config) = number;
+    return absl::OkStatus();
+  };
+}
+
+template <typename Field>
+Setter OneOf(Field field, std::initializer_list<const char*> choices) {
+  return [field, choices = std::vector<std::string>(choices.begin(), choices.end())](absl::string_view value,
+                                                                                     Config& config) {
+    if (!absl::c_linear_search(choices, value)) {
+      return Error(Reason::kBadParameter, absl::StrCat("'", value, "' is not one of ", absl::StrJoin(choices, ", ")));
+    }
+    field(config) = std::string(value);
+    return absl::OkStatus();
+  };
+}
+
+absl::Status SetListen(absl::string_view value, Config& config) {
+  const absl::StatusOr<Listen> listen = ParseListen(value);
+  if (!listen.ok()) return listen.status();
+  config.listen = std::string(value);
+  return absl::OkStatus();
+}
+
+absl::Status SetDataDir(absl::string_view value, Config& config) {
+  if (value.empty() || absl::StrContains(value, absl::string_view("\0", 1))) {
+    return Error(Reason::kBadParameter, "is not a folder's path");
+  }
+  config.data_dir = std::string(value);
+  return absl::OkStatus();
+}
+
+std::vector<Key> MakeKeys() {
+  return {
+      {"listen", SetListen},
+      {"data_dir", SetDataDir},
+      {"limits.k", Whole([](Config& c) -> int& { return c.limits.k; }, 1, 1024)},
+      {"limits.rows", Whole([](Config& c) -> int& { return c.limits.rows; }, 1, 65536)},
+      {"limits.message_bytes",
+       Whole([](Config& c) -> int& { return c.limits.message_bytes; }, 64 * 1024, 1024 * 1024 * 1024)},
+      {"limits.streams", Whole([](Config& c) -> int& { return c.limits.streams; }, 1, 65536)},
+      {"limits.experiments", Whole([](Config& c) -> int& { return c.limits.experiments; }, 1, 1'000'000)},
+      {"search.threads", Whole([](Config& c) -> int& { return c.search.threads; }, 0, kMaxThreads)},
+      {"search.queue_rows", Whole([](Config& c) -> int& { return c.search.queue_rows; }, 1, 1 << 24)},
+      {"search.batch_rows", Whole([](Config& c) -> int& { return c.search.batch_rows; }, 1, 65536)},
+      {"training.threads", Whole([](Config& c) -> int& { return c.training.threads; }, 0, kMaxThreads)},
+      {"training.concurrent", Whole([](Config& c) -> int& { return c.training.concurrent; }, 1, 64)},
+      {"training.nice", Whole([](Config& c) -> int& { return c.training.nice; }, 0, 19)},
+      {"training.queue", Whole([](Config& c) -> int& { return c.training.queue; }, 1, 4096)},
+      {"log.level",
+       OneOf([](Config& c) -> std::string& { return c.log.level; }, {"trace", "debug", "info", "warn", "error"})},
+      {"log.format", OneOf([](Config& c) -> std::string& { return c.log.format; }, {"text", "json"})},
+  };
+}
+
+absl::string_view SectionOf(absl::string_view name) {
+  const size_t dot = name.find('.');
+  return dot == absl::string_view::npos ? absl::string_view() : name.substr(0, dot);
+}
+
+absl::string_view LastPart(absl::string_view name) { return name.substr(name.rfind('.') + 1); }
+
+// Levenshtein's: insertions, deletions and replacements that lead from a to b.
+size_t EditDistance(absl::string_view a, absl::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+// Small where one may have been written for the other: misspelt, or in the wrong section.
+size_t Distance(absl::string_view unknown, absl::string_view known) {
+  constexpr size_t kWrongSection = 2;
+  const size_t distance = EditDistance(unknown, known);
+  return LastPart(unknown) == LastPart(known) ? std::min(distance, kWrongSection) : distance;
+}
+
+}  // namespace
+
+const std::vector<Key>& Keys() {
+  static const auto& keys = *new std::vector<Key>(MakeKeys());
+  return keys;
+}
+
+const Key* FindKey(absl::string_view name) {
+  const auto found = absl::c_find_if(Keys(), [&](const Key& key) { return key.name == name; });
+  return found == Keys().end() ? nullptr : &*found;
+}
+
+bool IsSection(absl::string_view name) {
+  return !name.empty() && absl::c_any_of(Keys(), [&](const Key& key) { return SectionOf(key.name) == name; });
+}
+
+std::string Advice(absl::string_view unknown) {
+  constexpr absl::string_view kOtherVersions[] = {"http", "tls", "auth", "storage", "memory"};
+  if (absl::c_linear_search(kOtherVersions, unknown)) return "not known to this version; remove it";
+  std::string nearest;
+  size_t best = std::max<size_t>(2, unknown.size() / 4) + 1;
+  for (const Key& key : Keys()) {
+    for (const absl::string_view known : {absl::string_view(key.name), SectionOf(key.name)}) {
+      const size_t distance = known.empty() ? best : Distance(unknown, known);
+      if (distance >= best) continue;
+      best = distance;
+      nearest = std::string(known);
+    }
+  }
+  return nearest.empty() ? "unknown key; remove it" : absl::StrCat("unknown key; did you mean '", nearest, "'?");
+}
+
+absl::Status CheckTogether(const Config& config) {
+  if (config.search.queue_rows >= config.limits.rows) return absl::OkStatus();
+  return Error(
+      Reason::kBadParameter,
+      absl::StrCat("search.queue_rows (", config.search.queue_rows, ") is below limits.rows (", config.limits.rows,
+                   "), so that the largest message could never be taken; raise the first or lower the second"));
+}
+
+}  // namespace kith::config

@@ -1,0 +1,34 @@
+// The keys that a configuration may have, and what each one takes.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "server/config/config.h"
+
+namespace kith::config {
+
+struct Key {
+  std::string name;  // with its section: "limits.k"
+  // Checks the value and puts it into the Config. An error says what is wrong with the value, without the key's name.
+  std::function<absl::Status(absl::string_view value, Config& config)> set;
+};
+
+const std::vector<Key>& Keys();
+
+// Null where there is no such key.
+const Key* FindKey(absl::string_view name);
+
+// True for the part of a key's name in front of its dot: "limits".
+bool IsSection(absl::string_view name);
+
+// What to say of a name that is neither a key nor a section: the nearest one that is, where there is one.
+std::string Advice(absl::string_view unknown);
+
+// Rules over several keys. An error names them all.
+absl::Status CheckTogether(const Config& config);
+
+}  // namespace kith::config

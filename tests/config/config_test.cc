@@ -1,0 +1,184 @@
+#include "server/config/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status.h"
+#include "tests/config/fields.h"
+
+namespace kith::config {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+Config ParseOk(const std::string& text) {
+  absl::StatusOr<Config> config = Parse(text, "kithd.yaml");
+  EXPECT_TRUE(config.ok()) << config.status();
+  return config.ok() ? *std::move(config) : Config{};
+}
+
+// place: "kithd.yaml:LINE: KEY", where the message starts.
+void ExpectBad(const std::string& text, const std::string& place, const std::string& message) {
+  const absl::Status status = Parse(text, "kithd.yaml").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
+  EXPECT_EQ(ReasonOf(status), "BAD_PARAMETER") << text;
+  EXPECT_THAT(std::string(status.message()), StartsWith(place + ": ")) << text;
+  EXPECT_THAT(std::string(status.message()), HasSubstr(message)) << text;
+}
+
+TEST(Parse, NothingGivesTheDefaults) {
+  for (const std::string text : {"", "# a comment\n", "---\n", "{}", "limits:\n  # k: 10\nlog:\n"}) {
+    EXPECT_EQ(Fields(ParseOk(text)), Fields(Config{})) << text;
+  }
+  EXPECT_EQ(Config{}.listen, "127.0.0.1:50051");
+  EXPECT_EQ(Config{}.data_dir, "kith-data");
+}
+
+TEST(Parse, EveryKey) {
+  const Config config = ParseOk(R"(
+listen: "[::1]:0"
+data_dir: /var/lib/kith
+limits: {k: 1, rows: 2, message_bytes: 65536, streams: 3, experiments: 4}
+search: {threads: 5, queue_rows: 6, batch_rows: 7}
+training: {threads: 8, concurrent: 9, nice: 0, queue: 11}
+log: {level: debug, format: json}
+)");
+  Config expected;
+  expected.listen = "[::1]:0";
+  expected.data_dir = "/var/lib/kith";
+  expected.limits = {1, 2, 65536, 3, 4};
+  expected.search = {5, 6, 7};
+  expected.training = {8, 9, 0, 11};
+  expected.log = {"debug", "json"};
+  EXPECT_EQ(Fields(config), Fields(expected));
+}
+
+TEST(Parse, UnknownKeyNamesTheNearest) {
+  ExpectBad("listen: 127.0.0.1:1\n\nlimits:\n  rowz: 5\n", "kithd.yaml:4: limits.rowz", "did you mean 'limits.rows'?");
+  ExpectBad("limit:\n  k: 5\n", "kithd.yaml:1: limit", "did you mean 'limits'?");
+  ExpectBad("data-dir: x\n", "kithd.yaml:1: data-dir", "did you mean 'data_dir'?");
+  ExpectBad("batch_rows: 5\n", "kithd.yaml:1: batch_rows", "did you mean 'search.batch_rows'?");
+  ExpectBad("limits:\n  nice: 5\n", "kithd.yaml:2: limits.nice", "did you mean 'training.nice'?");
+  ExpectBad("colour: blue\n", "kithd.yaml:1: colour", "unknown key; remove it");
+  ExpectBad("frobnicate:\n", "kithd.yaml:1: frobnicate", "unknown key");
+}
+
+TEST(Parse, KeysOfOtherVersions) {
+  for (const std::string key : {"http", "tls", "auth", "storage", "memory"}) {
+    ExpectBad(key + ":\n  listen: 127.0.0.1:1\n", "kithd.yaml:1: " + key, "not known to this version");
+  }
+}
+
+TEST(Parse, SameKeyTwice) {
+  ExpectBad("listen: 127.0.0.1:1\nlisten: 127.0.0.1:1\n", "kithd.yaml:2: listen", "the first is in line 1");
+  ExpectBad("limits: {k: 1}\nlog: {}\nlimits: {rows: 2}\n", "kithd.yaml:3: limits", "the first is in line 1");
+  ExpectBad("limits:\n  k: 1\n  k: 2\n", "kithd.yaml:3: limits.k", "the first is in line 2");
+}
+
+TEST(Parse, WrongType) {
+  ExpectBad("limits:\n  k: many\n", "kithd.yaml:2: limits.k", "'many' is not a whole number from 1 to 1024");
+  ExpectBad("limits:\n  k: 1.5\n", "kithd.yaml:2: limits.k", "whole number");
+  ExpectBad("limits:\n  k: true\n", "kithd.yaml:2: limits.k", "whole number");
+  ExpectBad("limits:\n  k: ''\n", "kithd.yaml:2: limits.k", "whole number");
+  ExpectBad("limits:\n  k: [1, 2]\n", "kithd.yaml:2: limits.k", "single value");
+  ExpectBad("limits:\n  k: {a: 1}\n", "kithd.yaml:2: limits.k", "single value");
+  ExpectBad("limits:\n  k:\n", "kithd.yaml:2: limits.k", "no value");
+  ExpectBad("limits: 5\n", "kithd.yaml:1: limits", "a section");
+  ExpectBad("data_dir: ''\n", "kithd.yaml:1: data_dir", "folder");
+  ExpectBad("[listen]\n", "kithd.yaml:1", "keys and values");
+  ExpectBad("? [a]\n: b\n", "kithd.yaml:1", "plain word");
+}
+
+TEST(Parse, OutOfRange) {
+  struct Range {
+    std::string section, key;
+    int64_t least, most;
+  };
+  for (const Range& range : std::vector<Range>{{"limits", "k", 1, 1024},
+                                               {"limits", "rows", 1, 65536},
+                                               {"limits", "message_bytes", 65536, 1073741824},
+                                               {"limits", "streams", 1, 65536},
+                                               {"limits", "experiments", 1, 1000000},
+                                               {"search", "threads", 0, 1024},
+                                               {"search", "queue_rows", 8192, 16777216},
+                                               {"search", "batch_rows", 1, 65536},
+                                               {"training", "threads", 0, 1024},
+                                               {"training", "concurrent", 1, 64},
+                                               {"training", "nice", 0, 19},
+                                               {"training", "queue", 1, 4096}}) {
+    const auto parse = [&](int64_t value) {
+      return Parse(absl::StrCat(range.section, ":\n  ", range.key, ": ", value, "\n"), "kithd.yaml");
+    };
+    for (const int64_t good : {range.least, range.most}) EXPECT_TRUE(parse(good).ok()) << range.key << good;
+    for (const int64_t bad : {range.least - 1, range.most + 1, int64_t{1} << 40}) {
+      const std::string message(parse(bad).status().message());
+      EXPECT_THAT(message, StartsWith("kithd.yaml:2: ")) << range.key << bad;
+      EXPECT_THAT(message, HasSubstr(range.section + "." + range.key)) << range.key << bad;
+    }
+  }
+}
+
+TEST(Parse, BadWords) {
+  ExpectBad("listen: 50051\n", "kithd.yaml:1: listen", "has no port");
+  ExpectBad("log:\n  level: verbose\n", "kithd.yaml:2: log.level", "not one of trace, debug, info, warn, error");
+  ExpectBad("log:\n  format: xml\n", "kithd.yaml:2: log.format", "not one of text, json");
+}
+
+TEST(Parse, QueueHoldsTheLargestMessage) {
+  ExpectBad("limits:\n  rows: 1000\nsearch:\n  queue_rows: 999\n", "kithd.yaml:4",
+            "search.queue_rows (999) is below limits.rows (1000)");
+  ExpectBad("search:\n  queue_rows: 8191\n", "kithd.yaml:2", "limits.rows (8192)");
+  EXPECT_EQ(ParseOk("limits:\n  rows: 65536\n").limits.rows, 65536);
+}
+
+TEST(Parse, WhatIsNotYaml) {
+  ExpectBad("listen: 127.0.0.1:1\nlog: {level: info\n", "kithd.yaml:3", "not valid YAML");
+  ExpectBad("listen: *nowhere\n", "kithd.yaml:1", "not valid YAML");
+  ExpectBad("listen: 127.0.0.1:1\n---\nlisten: 127.0.0.1:2\n", "kithd.yaml:3", "second YAML document");
+}
+
+TEST(Parse, AnAliasOfItsOwnAncestorEnds) {
+  ExpectBad("limits: &a\n  k: 1\n  limits: *a\n", "kithd.yaml:3: limits.limits", "unknown key");
+}
+
+TEST(Load, FileThatCannotBeRead) {
+  const std::string missing = ::testing::TempDir() + "no-such-folder/kithd.yaml";
+  const std::string message(Load(missing).status().message());
+  EXPECT_THAT(message, StartsWith(missing + ": "));
+  EXPECT_THAT(message, HasSubstr("No such file"));
+  EXPECT_THAT(std::string(Load(::testing::TempDir()).status().message()), HasSubstr("is a folder"));
+}
+
+TEST(Load, ErrorsNameTheFile) {
+  const std::string path = absl::StrCat(::testing::TempDir(), "kith-config-", getpid(), ".yaml");
+  std::ofstream(path) << "log:\n  level: loud\n";
+  EXPECT_THAT(std::string(Load(path).status().message()), StartsWith(path + ":2: log.level: "));
+  std::filesystem::remove(path);
+}
+
+TEST(WithOverrides, FlagsStandAboveTheFile) {
+  const Config file = ParseOk("listen: 127.0.0.1:1\ndata_dir: a\nlog: {level: warn}\nlimits: {k: 7}\n");
+  EXPECT_EQ(Fields(*WithOverrides(file, {})), Fields(file));
+  Config expected = file;
+  expected.listen = "[::1]:0";
+  expected.data_dir = "b";
+  expected.log.level = "trace";
+  const absl::StatusOr<Config> config = WithOverrides(file, {"[::1]:0", "b", "trace"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(Fields(*config), Fields(expected));
+}
+
+TEST(WithOverrides, ErrorsNameTheFlag) {
+  const auto message = [](const Overrides& flags) { return std::string(WithOverrides({}, flags).status().message()); };
+  EXPECT_THAT(message({"nowhere", {}, {}}), StartsWith("--listen: 'nowhere' has no port"));
+  EXPECT_THAT(message({{}, "", {}}), StartsWith("--data-dir: "));
+  EXPECT_THAT(message({{}, {}, "loud"}), StartsWith("--log-level: 'loud' is not one of trace"));
+}
+
+}  // namespace
+}  // namespace kith::config
