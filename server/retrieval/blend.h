@@ -1,0 +1,38 @@
+// The mathematics of Expand for one row.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+
+namespace kith::retrieval {
+
+enum class Weighting {
+  kInverseSquare,  // w = (1 / score)^2, score the squared L2 distance: what RVC does
+  kAlpha,  // w = max(0, cosine)^alpha: alpha query expansion (Radenovic et al., "Fine-tuning CNN image retrieval")
+};
+
+struct BlendParams {
+  Weighting weighting = Weighting::kInverseSquare;
+  float alpha = 3;
+  float index_rate = 1;
+  bool include_query = false;
+  bool unit_norm = false;
+};
+
+// OK where every field is in its range; otherwise BAD_PARAMETER that names the field and its range.
+absl::Status CheckBlend(const BlendParams& params);
+
+// out = index_rate * blended + (1 - index_rate) * frame, with `blended` the mean of `neighbors` (rows of frame.size()
+// values) weighted as `params` says, weights normalised to sum 1. kInverseSquare: a neighbour equal to the frame is
+// taken as it is. kAlpha: the sum is scaled to the frame's norm, or to 1. Never NaN for finite input. `out` has
+// frame.size() values.
+//
+// False where nothing has a weight (no neighbours; for kAlpha none on the frame's side): then out is the frame.
+bool Blend(absl::Span<const float> frame, absl::Span<const float* const> neighbors, const BlendParams& params,
+           float* out);
+
+}  // namespace kith::retrieval

@@ -1,0 +1,156 @@
+#include "server/retrieval/build.h"
+
+#include <faiss/Clustering.h>
+#include <faiss/IVFlib.h>
+#include <faiss/IndexHNSW.h>
+#include <faiss/IndexIVFPQ.h>
+#include <faiss/IndexIVFPQFastScan.h>
+#include <faiss/IndexPQ.h>
+#include <faiss/IndexPQFastScan.h>
+#include <faiss/IndexPreTransform.h>
+#include <faiss/IndexRefine.h>
+#include <faiss/index_factory.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "server/base/status.h"
+#include "server/retrieval/guard.h"
+#include "server/retrieval/normalize.h"
+#include "server/retrieval/recall.h"
+
+namespace kith::retrieval {
+namespace {
+
+// Seeds everything in `index` that draws random numbers when it is trained.
+void SetSeed(faiss::Index* index, int64_t seed) {
+  const int value = static_cast<int>(seed);
+  if (auto* refined = dynamic_cast<faiss::IndexRefine*>(index)) return SetSeed(refined->base_index, seed);
+  if (auto* transformed = dynamic_cast<faiss::IndexPreTransform*>(index)) return SetSeed(transformed->index, seed);
+  if (auto* graph = dynamic_cast<faiss::IndexHNSW*>(index)) return SetSeed(graph->storage, seed);
+  if (auto* lists = dynamic_cast<faiss::IndexIVF*>(index)) lists->cp.seed = value;
+  if (auto* pq = dynamic_cast<faiss::IndexIVFPQ*>(index)) pq->pq.cp.seed = value;
+  if (auto* fast_scan = dynamic_cast<faiss::IndexIVFPQFastScan*>(index)) fast_scan->pq.cp.seed = value;
+  if (auto* pq = dynamic_cast<faiss::IndexPQ*>(index)) pq->pq.cp.seed = value;
+  if (auto* fast_scan = dynamic_cast<faiss::IndexPQFastScan*>(index)) fast_scan->pq.cp.seed = value;
+}
+
+// Leaves out a step of product quantisers without "np": it renumbers codes for a polysemous search, which nobody here
+// does, cannot be stopped, and takes seconds for each part.
+void LeaveOutPolysemousTraining(faiss::Index* index) {
+  if (auto* refined = dynamic_cast<faiss::IndexRefine*>(index)) return LeaveOutPolysemousTraining(refined->base_index);
+  if (auto* transformed = dynamic_cast<faiss::IndexPreTransform*>(index))
+    return LeaveOutPolysemousTraining(transformed->index);
+  if (auto* graph = dynamic_cast<faiss::IndexHNSW*>(index)) return LeaveOutPolysemousTraining(graph->storage);
+  if (auto* lists = dynamic_cast<faiss::IndexIVFPQ*>(index)) lists->do_polysemous_training = false;
+  if (auto* pq = dynamic_cast<faiss::IndexPQ*>(index)) pq->do_polysemous_training = false;
+}
+
+// The lists inside `index` whose coarse quantiser sees the vectors as they are, or null.
+faiss::IndexIVF* ListsOverRawVectors(faiss::Index* index) {
+  if (auto* refined = dynamic_cast<faiss::IndexRefine*>(index)) index = refined->base_index;
+  return dynamic_cast<faiss::IndexIVF*>(index);
+}
+
+class Build {
+ public:
+  Build(FrameView frames, Metric metric, BuildObserver observe) : frames_(frames), metric_(metric), observe_(observe) {
+    if (metric == Metric::kCosine) unit_ = NormalizedRows(frames);
+  }
+
+  absl::StatusOr<std::unique_ptr<Index>> Run(const Recipe& recipe, const BuildPlan& plan) {
+    index_.reset(faiss::index_factory(frames_.dimension, plan.factory.c_str(),
+                                      metric_ == Metric::kL2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT));
+    SetSeed(index_.get(), recipe.seed);
+    LeaveOutPolysemousTraining(index_.get());
+    if (absl::Status status = Train(); !status.ok()) return status;
+    if (absl::Status status = Add(); !status.ok()) return status;
+    return Finish(recipe, plan);
+  }
+
+ private:
+  const float* vectors() const { return unit_.empty() ? frames_.data : unit_.data(); }
+  bool Observe(BuildPhase phase, int64_t done, int64_t total) { return observe_(phase, done, total); }
+  static absl::Status Cancelled() { return Error(Reason::kCancelled, "the training was cancelled"); }
+
+  absl::Status Train() {
+    if (auto* lists = ListsOverRawVectors(index_.get()); lists != nullptr && lists->quantizer_trains_alone == 0) {
+      if (absl::Status status = TrainQuantizer(lists); !status.ok()) return status;
+    } else if (!Observe(BuildPhase::kTraining, 0, 0)) {
+      return Cancelled();
+    }
+    index_->train(frames_.rows, vectors());  // what is left: codes, transforms; a trained quantiser stays as it is
+    return absl::OkStatus();
+  }
+
+  // faiss's own k-means an iteration at a time, so that it can be watched and stopped: the centroids of one are where
+  // the next starts, which is what faiss does inside.
+  absl::Status TrainQuantizer(faiss::IndexIVF* lists) {
+    faiss::ClusteringParameters parameters = lists->cp;
+    parameters.niter = 1;
+    parameters.min_points_per_centroid = 1;  // only silences a warning on stderr
+    faiss::Clustering clustering(frames_.dimension, static_cast<int>(lists->nlist), parameters);
+    for (int iteration = 0; iteration < lists->cp.niter; ++iteration) {
+      if (!Observe(BuildPhase::kTraining, iteration, lists->cp.niter)) return Cancelled();
+      clustering.train(frames_.rows, vectors(), *lists->quantizer);
+    }
+    lists->quantizer->is_trained = true;
+    return absl::OkStatus();
+  }
+
+  absl::Status Add() {
+    constexpr int64_t kRowsAtOnce = 4096;
+    for (int64_t first = 0; first < frames_.rows; first += kRowsAtOnce) {
+      if (!Observe(BuildPhase::kAdding, first, frames_.rows)) return Cancelled();
+      index_->add(std::min(kRowsAtOnce, frames_.rows - first),
+                  vectors() + static_cast<size_t>(first) * frames_.dimension);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<Index>> Finish(const Recipe& recipe, const BuildPlan& plan) {
+    auto* refined = dynamic_cast<faiss::IndexRefine*>(index_.get());
+    faiss::IndexIVF* lists =
+        faiss::ivflib::try_extract_index_ivf(refined != nullptr ? refined->base_index : index_.get());
+    BuildReport report;
+    report.factory = plan.factory;
+    report.nlist = lists != nullptr ? static_cast<int64_t>(lists->nlist) : 0;
+    report.k_factor = refined != nullptr ? plan.k_factor : 0;
+    const absl::StatusOr<RecallChoice> choice =
+        MeasureRecall(*index_, frames_, metric_, plan, report.nlist, recipe.seed,
+                      [&](int64_t done, int64_t total) { return Observe(BuildPhase::kMeasuring, done, total); });
+    if (!choice.ok()) return choice.status();
+    report.nprobe = choice->nprobe;
+    report.recall_at_8 = choice->recall_at_8;
+    // In the file as well, for those who read it with faiss.
+    if (lists != nullptr) lists->nprobe = static_cast<size_t>(choice->nprobe);
+    if (refined != nullptr) refined->k_factor = plan.k_factor;
+    FrameStore stored(frames_.dimension);
+    stored.Append(frames_);
+    return std::make_unique<Index>(std::move(index_), std::move(stored), metric_, std::move(report));
+  }
+
+  FrameView frames_;
+  Metric metric_;
+  BuildObserver observe_;
+  std::vector<float> unit_;  // the frames at norm 1, for cosine
+  std::unique_ptr<faiss::Index> index_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Index>> BuildIndex(const Recipe& recipe, FrameView frames, BuildObserver observe) {
+  const absl::StatusOr<BuildPlan> plan = PlanBuild(recipe, frames.rows, frames.dimension);
+  if (!plan.ok()) return plan.status();
+  if (absl::Status status = CheckNorms(frames); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<Index>> index;
+  const absl::Status status = Guarded("training", [&] {
+    index = Build(frames, recipe.metric, observe).Run(recipe, *plan);
+    return index.status();
+  });
+  if (!status.ok()) return status;
+  return index;
+}
+
+}  // namespace kith::retrieval

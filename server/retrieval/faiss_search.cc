@@ -1,0 +1,100 @@
+#include "server/retrieval/faiss_search.h"
+
+#include <faiss/IndexFlat.h>
+#include <faiss/IndexIVF.h>
+#include <faiss/IndexIVFPQFastScan.h>
+#include <faiss/IndexPreTransform.h>
+#include <faiss/IndexRefine.h>
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace kith::retrieval {
+namespace {
+
+// Candidates for re-ranking held at once: 8,192 rows with k and k_factor at their limits would fill the memory.
+constexpr int64_t kMaxCandidates = 1 << 20;
+
+// A copy of a FastScan index that shares lists and quantiser with it and owns neither, so that it can have an
+// nprobe of its own. The copy itself is small: product quantiser centroids, d * 16 floats.
+class FastScanView {
+ public:
+  FastScanView(const faiss::IndexIVFPQFastScan& index, int nprobe) : view_(index) {
+    view_.own_fields = false;
+    view_.own_invlists = false;
+    view_.nprobe = nprobe;
+  }
+
+  void Search(int64_t n, const float* queries, int k, float* distances, int64_t* ids) const {
+    view_.search(n, queries, k, distances, ids);
+  }
+
+ private:
+  faiss::IndexIVFPQFastScan view_;
+};
+
+// The k best of `candidates` ids by exact distance, as IndexRefineFlat ranks them.
+void Rerank(const faiss::IndexFlat& vectors, const float* query, const int64_t* candidates, int candidate_count, int k,
+            float* distances, int64_t* ids) {
+  std::vector<float> exact(candidate_count);
+  vectors.compute_distance_subset(1, query, candidate_count, exact.data(), candidates);
+  std::vector<std::pair<float, int64_t>> ranked;
+  ranked.reserve(candidate_count);
+  const bool larger_is_nearer = vectors.metric_type == faiss::METRIC_INNER_PRODUCT;
+  for (int i = 0; i < candidate_count; ++i) {
+    if (candidates[i] >= 0) ranked.emplace_back(larger_is_nearer ? -exact[i] : exact[i], candidates[i]);
+  }
+  const auto found = std::min<size_t>(k, ranked.size());
+  std::partial_sort(ranked.begin(), ranked.begin() + found, ranked.end());
+  for (size_t i = 0; i < found; ++i) {
+    distances[i] = larger_is_nearer ? -ranked[i].first : ranked[i].first;
+    ids[i] = ranked[i].second;
+  }
+  std::fill(ids + found, ids + k, -1);
+}
+
+void SearchRefined(const faiss::IndexRefine& index, int64_t n, const float* queries, const SearchParams& params,
+                   float* distances, int64_t* ids) {
+  SearchParams base = params;
+  base.k = static_cast<int>(
+      std::min<int64_t>(static_cast<int64_t>(params.k * params.k_factor), std::max<int64_t>(index.ntotal, params.k)));
+  const int64_t rows_at_once = std::clamp<int64_t>(kMaxCandidates / base.k, 1, std::max<int64_t>(n, 1));
+  std::vector<float> base_distances(rows_at_once * base.k);
+  std::vector<int64_t> candidates(rows_at_once * base.k);
+  const auto& vectors = dynamic_cast<const faiss::IndexFlat&>(*index.refine_index);
+  for (int64_t first = 0; first < n; first += rows_at_once) {
+    const int64_t rows = std::min(rows_at_once, n - first);
+    SearchShared(*index.base_index, rows, queries + first * index.d, base, base_distances.data(), candidates.data());
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t row = first + i;
+      Rerank(vectors, queries + row * index.d, candidates.data() + i * base.k, base.k, params.k,
+             distances + row * params.k, ids + row * params.k);
+    }
+  }
+}
+
+}  // namespace
+
+void SearchShared(const faiss::Index& index, int64_t n, const float* queries, const SearchParams& params,
+                  float* distances, int64_t* ids) {
+  if (const auto* refined = dynamic_cast<const faiss::IndexRefine*>(&index)) {
+    SearchRefined(*refined, n, queries, params, distances, ids);
+  } else if (const auto* transformed = dynamic_cast<const faiss::IndexPreTransform*>(&index)) {
+    const float* applied = transformed->apply_chain(n, queries);
+    const std::unique_ptr<const float[]> owned(applied == queries ? nullptr : applied);
+    SearchShared(*transformed->index, n, applied, params, distances, ids);
+  } else if (const auto* fast_scan = dynamic_cast<const faiss::IndexIVFPQFastScan*>(&index)) {
+    FastScanView(*fast_scan, params.nprobe).Search(n, queries, params.k, distances, ids);
+  } else if (dynamic_cast<const faiss::IndexIVF*>(&index) != nullptr) {
+    faiss::IVFSearchParameters lists;
+    lists.nprobe = params.nprobe;
+    index.search(n, queries, params.k, distances, ids, &lists);
+  } else {
+    index.search(n, queries, params.k, distances, ids);
+  }
+}
+
+}  // namespace kith::retrieval

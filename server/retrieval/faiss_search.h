@@ -1,0 +1,23 @@
+// Searching a faiss index that other threads search too.
+//
+// In faiss 1.7.3 nprobe and k_factor are fields of the index, and FastScan and Refine take no parameters with a call.
+// Nothing here writes to the index.
+#pragma once
+
+#include <cstdint>
+
+#include "server/retrieval/search.h"
+
+namespace faiss {
+struct Index;
+}
+
+namespace kith::retrieval {
+
+// Answers as faiss does with these parameters set: for n queries of index.d values, n x k distances and ids.
+// `queries` are in the index's own space (of norm 1 for cosine). Throws what faiss throws. Thread-safe beside other
+// searches.
+void SearchShared(const faiss::Index& index, int64_t n, const float* queries, const SearchParams& params,
+                  float* distances, int64_t* ids);
+
+}  // namespace kith::retrieval

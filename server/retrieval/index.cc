@@ -1,0 +1,181 @@
+#include "server/retrieval/index.h"
+
+#include <faiss/IndexIVF.h>
+#include <faiss/IndexIVFFastScan.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status.h"
+#include "server/retrieval/faiss_search.h"
+#include "server/retrieval/guard.h"
+#include "server/retrieval/memory.h"
+#include "server/retrieval/normalize.h"
+
+namespace kith::retrieval {
+namespace {
+
+// A copy of `vectors` in `scratch` (where they may lie already) with zeros in these rows.
+const float* WithZeroRows(FrameView vectors, const std::vector<int64_t>& rows, std::vector<float>* scratch) {
+  if (vectors.data != scratch->data()) scratch->assign(vectors.values().begin(), vectors.values().end());
+  for (const int64_t row : rows) {
+    std::fill_n(scratch->begin() + row * vectors.dimension, vectors.dimension, 0.0f);
+  }
+  return scratch->data();
+}
+
+}  // namespace
+
+class Index::ReadLock {
+ public:
+  explicit ReadLock(const Index& index) {
+    { const std::lock_guard<std::mutex> pass(index.gate_); }
+    lock_ = std::shared_lock<std::shared_mutex>(index.mutex_);
+  }
+
+ private:
+  std::shared_lock<std::shared_mutex> lock_;
+};
+
+class Index::WriteLock {
+ public:
+  explicit WriteLock(const Index& index) : gate_(index.gate_), lock_(index.mutex_) {}
+
+ private:
+  std::lock_guard<std::mutex> gate_;
+  std::lock_guard<std::shared_mutex> lock_;
+};
+
+Index::Index(std::unique_ptr<faiss::Index> index, FrameStore frames, Metric metric, BuildReport report)
+    : dimension_(frames.dimension()),
+      metric_(metric),
+      report_(std::move(report)),
+      index_(std::move(index)),
+      frames_(std::move(frames)) {}
+
+Index::~Index() = default;
+
+absl::StatusOr<SearchParams> Index::Resolve(const SearchOptions& options) const {
+  SearchParams params{options.k, report_.nprobe, report_.k_factor};
+  if (options.k < 1)
+    return Error(Reason::kBadParameter, absl::StrCat("params.k: ", options.k, " is out of range; 1 or more"));
+  if (options.nprobe) {
+    if (report_.nlist == 0) {
+      return Error(Reason::kBadParameter, absl::StrCat("params.nprobe: the index ", report_.factory,
+                                                       " has no inverted lists; leave nprobe out"));
+    }
+    if (*options.nprobe < 1) {
+      return Error(Reason::kBadParameter, absl::StrCat("params.nprobe: ", *options.nprobe,
+                                                       " is out of range; 1 to nlist, here ", report_.nlist));
+    }
+    params.nprobe = static_cast<int>(std::min<int64_t>(*options.nprobe, report_.nlist));
+  }
+  if (options.k_factor) {
+    if (report_.k_factor == 0) {
+      return Error(Reason::kBadParameter, absl::StrCat("params.k_factor: the index ", report_.factory,
+                                                       " does not re-rank; leave k_factor out"));
+    }
+    if (!(*options.k_factor >= kMinKFactor && *options.k_factor <= kMaxKFactor)) {
+      return Error(Reason::kBadParameter, absl::StrCat("params.k_factor: ", *options.k_factor, " is out of range; ",
+                                                       kMinKFactor, " to ", kMaxKFactor));
+    }
+    params.k_factor = *options.k_factor;
+  }
+  return params;
+}
+
+const float* Index::InMetricSpace(FrameView frames, std::vector<float>* scratch) const {
+  if (metric_ != Metric::kCosine) return frames.data;
+  *scratch = NormalizedRows(frames);
+  return scratch->data();
+}
+
+absl::StatusOr<Neighbors> Index::Search(FrameView queries, const SearchParams& params) const {
+  if (queries.dimension != dimension_) {
+    return Error(Reason::kDimensionMismatch,
+                 absl::StrCat("the frames have ", queries.dimension, " dimensions and the experiment ", dimension_));
+  }
+  Neighbors neighbors;
+  absl::Status status = Guarded("search", [&] {
+    neighbors = Neighbors(queries.rows, params.k);
+    std::vector<float> scratch;
+    const float* vectors = InMetricSpace(queries, &scratch);
+    const std::vector<int64_t> too_large = TooLargeRows({vectors, queries.rows, queries.dimension});
+    if (!too_large.empty()) vectors = WithZeroRows({vectors, queries.rows, queries.dimension}, too_large, &scratch);
+    {
+      const ReadLock lock(*this);
+      SearchShared(*index_, queries.rows, vectors, params, neighbors.distances.data(), neighbors.ids.data());
+    }
+    for (const int64_t row : too_large) std::fill_n(neighbors.ids.begin() + row * params.k, params.k, -1);
+  });
+  if (!status.ok()) return status;
+  const float worst = metric_ == Metric::kL2 ? std::numeric_limits<float>::max() : std::numeric_limits<float>::lowest();
+  for (size_t i = 0; i < neighbors.ids.size(); ++i) {
+    if (neighbors.ids[i] < 0) neighbors.distances[i] = worst;
+  }
+  return neighbors;
+}
+
+int64_t Index::Blend(FrameView queries, NeighborsView neighbors, const BlendParams& params, float* out) const {
+  const ReadLock lock(*this);
+  int64_t passed_through = 0;
+  std::vector<const float*> rows;
+  for (int64_t i = 0; i < queries.rows; ++i) {
+    rows.clear();
+    for (int j = 0; j < neighbors.k; ++j) {
+      const int64_t id = neighbors.ids[i * neighbors.k + j];
+      if (id >= 0) rows.push_back(frames_.Row(id));
+    }
+    const absl::Span<const float> frame(queries.row(i), queries.dimension);
+    if (!retrieval::Blend(frame, rows, params, out + i * queries.dimension)) ++passed_through;
+  }
+  return passed_through;
+}
+
+absl::Status Index::Add(FrameView frames) {
+  // Small enough that no search waits for longer than about a block of its own.
+  constexpr int64_t kRowsAtOnce = 64;
+  if (absl::Status status = CheckNorms(frames); !status.ok()) return status;
+  return Guarded("add", [&] {
+    for (int64_t first = 0; first < frames.rows; first += kRowsAtOnce) {
+      const FrameView part = frames.Slice(first, std::min(kRowsAtOnce, frames.rows - first));
+      std::vector<float> scratch;
+      AppendPart(part, InMetricSpace(part, &scratch));
+    }
+  });
+}
+
+void Index::AppendPart(FrameView frames, const float* vectors) {
+  auto* lists = dynamic_cast<faiss::IndexIVF*>(index_.get());
+  if (lists != nullptr && dynamic_cast<faiss::IndexIVFFastScan*>(lists) == nullptr) {
+    // The quantiser never changes: finding the lists needs no lock, and what is left under it is a copy.
+    std::vector<int64_t> assigned(frames.rows);
+    lists->quantizer->assign(frames.rows, vectors, assigned.data());
+    const WriteLock lock(*this);
+    lists->add_core(frames.rows, vectors, nullptr, assigned.data());
+    frames_.Append(frames);
+  } else {  // FastScan refuses a precomputed assignment; the others have none
+    const WriteLock lock(*this);
+    index_->add(frames.rows, vectors);
+    frames_.Append(frames);
+  }
+}
+
+Frames Index::CopyFrames() const {
+  const ReadLock lock(*this);
+  return frames_.Copy();
+}
+
+int64_t Index::rows() const {
+  const ReadLock lock(*this);
+  return frames_.rows();
+}
+
+int64_t Index::bytes() const {
+  const ReadLock lock(*this);
+  return IndexBytes(*index_) + frames_.bytes();
+}
+
+}  // namespace kith::retrieval

@@ -1,0 +1,81 @@
+// A trained index together with the frames stored in it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/retrieval/blend.h"
+#include "server/retrieval/frame_store.h"
+#include "server/retrieval/frames.h"
+#include "server/retrieval/recipe.h"
+#include "server/retrieval/search.h"
+
+namespace faiss {
+struct Index;
+}
+
+namespace kith::retrieval {
+
+// Thread-safe: searches and blends run side by side; an Add waits for those that run and holds off new ones for as long
+// as it takes to append a few rows. Frames never change or go away.
+class Index {
+ public:
+  // `index` holds one vector for each row of `frames`, in order, in the metric's own space. BuildIndex and ReadIndex
+  // make these.
+  Index(std::unique_ptr<faiss::Index> index, FrameStore frames, Metric metric, BuildReport report);
+  ~Index();
+
+  // BAD_PARAMETER where k is below 1, or where nprobe or k_factor is out of range or means nothing to this index.
+  // An nprobe above nlist means nlist, as in faiss.
+  absl::StatusOr<SearchParams> Resolve(const SearchOptions& options) const;
+
+  // The params.k nearest stored frames of each query; distances are faiss's own (recipe.h: Metric). `params` come
+  // from Resolve. A query so large that its squared distances overflow (normalize.h: kMaxNorm) has no neighbours.
+  // Queries with another dimension: DIMENSION_MISMATCH.
+  absl::StatusOr<Neighbors> Search(FrameView queries, const SearchParams& params) const;
+
+  // Each of `queries` blended with its neighbours, into out[queries.size()]. Ids of -1 are left out. Returns how many
+  // rows had nothing to be blended with; those are copied. `neighbors` came from Search on this index.
+  int64_t Blend(FrameView queries, NeighborsView neighbors, const BlendParams& params, float* out) const;
+
+  // Appends `frames`; their ids go on from rows(). A row with a norm above kMaxNorm (normalize.h): NOT_FINITE, and
+  // nothing is appended. On another error the rows before it may be in: reload the index.
+  absl::Status Add(FrameView frames);
+
+  // All frames, in the order of their ids.
+  Frames CopyFrames() const;
+
+  int64_t rows() const;
+  int64_t bytes() const;  // of memory, estimated: the index's codes and the frames
+  int dimension() const { return dimension_; }
+  Metric metric() const { return metric_; }
+  const BuildReport& report() const { return report_; }
+
+  // For writing it to disk. Nobody adds meanwhile.
+  const faiss::Index& faiss_index() const { return *index_; }
+
+ private:
+  class ReadLock;
+  class WriteLock;
+
+  // Vectors as the index holds them: `frames` themselves, or in `scratch` at norm 1 for cosine.
+  const float* InMetricSpace(FrameView frames, std::vector<float>* scratch) const;
+  void AppendPart(FrameView frames, const float* vectors);
+
+  // Constant after construction.
+  const int dimension_;
+  const Metric metric_;
+  const BuildReport report_;
+
+  // A writer holds gate_ while it waits, so that a steady stream of readers cannot starve it.
+  mutable std::mutex gate_;
+  mutable std::shared_mutex mutex_;
+  std::unique_ptr<faiss::Index> index_;  // contents guarded by mutex_
+  FrameStore frames_;                    // guarded by mutex_
+};
+
+}  // namespace kith::retrieval

@@ -1,0 +1,42 @@
+#include "server/retrieval/normalize.h"
+
+#include <faiss/utils/distances.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status.h"
+
+namespace kith::retrieval {
+
+std::vector<float> NormalizedRows(FrameView frames) {
+  constexpr double kSmallestNorm = 1e-9;
+  std::vector<float> unit(frames.values().begin(), frames.values().end());
+  for (int64_t i = 0; i < frames.rows; ++i) {
+    float* row = unit.data() + static_cast<size_t>(i) * frames.dimension;
+    double squared = 0;  // in double, so that no finite row overflows
+    for (int j = 0; j < frames.dimension; ++j) squared += static_cast<double>(row[j]) * row[j];
+    const double norm = std::max(kSmallestNorm, std::sqrt(squared));
+    for (int j = 0; j < frames.dimension; ++j) row[j] = static_cast<float>(row[j] / norm);
+  }
+  return unit;
+}
+
+std::vector<int64_t> TooLargeRows(FrameView frames) {
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < frames.rows; ++i) {
+    const float squared = faiss::fvec_norm_L2sqr(frames.row(i), frames.dimension);
+    if (!(squared <= kMaxNorm * kMaxNorm)) rows.push_back(i);
+  }
+  return rows;
+}
+
+absl::Status CheckNorms(FrameView frames) {
+  const std::vector<int64_t> too_large = TooLargeRows(frames);
+  if (too_large.empty()) return absl::OkStatus();
+  return Error(Reason::kNotFinite, absl::StrCat("frames: row ", too_large.front(), " has a norm above ", kMaxNorm,
+                                                ": distances to it would not be finite; check where it comes from"));
+}
+
+}  // namespace kith::retrieval

@@ -1,0 +1,132 @@
+#include "server/retrieval/recall.h"
+
+#include <faiss/IndexFlat.h>
+#include <faiss/utils/distances.h>
+
+#include <algorithm>
+#include <random>
+#include <vector>
+
+#include "server/base/status.h"
+#include "server/retrieval/faiss_search.h"
+#include "server/retrieval/normalize.h"
+#include "server/retrieval/search.h"
+
+namespace kith::retrieval {
+namespace {
+
+constexpr int64_t kQueries = 512;
+constexpr int kNeighbors = 8;
+constexpr double kPlateau = 0.005;
+
+Frames Midpoints(FrameView frames, int64_t seed) {
+  std::mt19937_64 random(static_cast<uint64_t>(seed));
+  std::uniform_int_distribution<int64_t> any_row(0, frames.rows - 1);
+  Frames queries{frames.dimension, {}};
+  queries.values.reserve(kQueries * frames.dimension);
+  for (int64_t i = 0; i < kQueries; ++i) {
+    const float* a = frames.row(any_row(random));
+    const float* b = frames.row(any_row(random));
+    for (int j = 0; j < frames.dimension; ++j) queries.values.push_back(0.5f * a[j] + 0.5f * b[j]);
+  }
+  return queries;
+}
+
+// The exact ids of the nearest, kQueries x k, in the metric's own space.
+std::vector<int64_t> ExactNeighbors(const float* vectors, FrameView shape, const float* queries, Metric metric, int k) {
+  std::vector<int64_t> ids(kQueries * k);
+  std::vector<float> distances(kQueries * k);
+  const auto n = static_cast<size_t>(shape.rows);
+  if (metric == Metric::kL2) {
+    faiss::float_maxheap_array_t heaps{kQueries, static_cast<size_t>(k), ids.data(), distances.data()};
+    faiss::knn_L2sqr(queries, vectors, shape.dimension, kQueries, n, &heaps);
+  } else {
+    faiss::float_minheap_array_t heaps{kQueries, static_cast<size_t>(k), ids.data(), distances.data()};
+    faiss::knn_inner_product(queries, vectors, shape.dimension, kQueries, n, &heaps);
+  }
+  return ids;
+}
+
+class Measurement {
+ public:
+  Measurement(const faiss::Index& index, FrameView frames, Metric metric, float k_factor, int64_t seed)
+      : index_(index), k_(static_cast<int>(std::min<int64_t>(kNeighbors, frames.rows))), k_factor_(k_factor) {
+    queries_ = Midpoints(frames, seed).values;
+    std::vector<float> unit;
+    const float* vectors = frames.data;
+    if (metric == Metric::kCosine) {
+      unit = NormalizedRows(frames);
+      vectors = unit.data();
+      queries_ = NormalizedRows({queries_.data(), kQueries, frames.dimension});
+    }
+    exact_ = ExactNeighbors(vectors, frames, queries_.data(), metric, k_);
+  }
+
+  double RecallAt(int nprobe) const {
+    std::vector<int64_t> ids(kQueries * k_);
+    std::vector<float> distances(kQueries * k_);
+    SearchShared(index_, kQueries, queries_.data(), {k_, nprobe, k_factor_}, distances.data(), ids.data());
+    int64_t found = 0;
+    for (int64_t i = 0; i < kQueries; ++i) {
+      const auto exact = exact_.begin() + i * k_;
+      found += std::count_if(ids.begin() + i * k_, ids.begin() + (i + 1) * k_,
+                             [&](int64_t id) { return std::find(exact, exact + k_, id) != exact + k_; });
+    }
+    return static_cast<double>(found) / static_cast<double>(kQueries * k_);
+  }
+
+ private:
+  const faiss::Index& index_;
+  const int k_;
+  const float k_factor_;
+  std::vector<float> queries_;
+  std::vector<int64_t> exact_;
+};
+
+}  // namespace
+
+absl::StatusOr<RecallChoice> MeasureRecall(const faiss::Index& index, FrameView frames, Metric metric,
+                                           const BuildPlan& plan, int64_t nlist, int64_t seed, StepObserver observe) {
+  const absl::Status cancelled = Error(Reason::kCancelled, "the training was cancelled");
+  int64_t steps = 0;
+  int64_t total = plan.nprobe ? 2 : 12;
+  const auto step = [&] { return observe(std::min(++steps, total), total); };
+
+  const Measurement measurement(index, frames, metric, plan.k_factor, seed);
+  if (!step()) return cancelled;
+  if (plan.nprobe) {
+    const int nprobe = static_cast<int>(std::min<int64_t>(*plan.nprobe, nlist));
+    return RecallChoice{nprobe, measurement.RecallAt(nprobe)};
+  }
+
+  // Doubling until the target is reached, then halving the last stretch.
+  std::vector<RecallChoice> tried;
+  for (int64_t nprobe = 1;; nprobe = std::min(2 * nprobe, nlist)) {
+    tried.push_back({static_cast<int>(nprobe), measurement.RecallAt(static_cast<int>(nprobe))});
+    if (!step()) return cancelled;
+    if (tried.back().recall_at_8 >= kTargetRecall || nprobe == nlist) break;
+  }
+  if (tried.back().recall_at_8 < kTargetRecall) {
+    const auto best = std::max_element(tried.begin(), tried.end(), [](const RecallChoice& a, const RecallChoice& b) {
+      return a.recall_at_8 < b.recall_at_8;
+    });
+    const double good_enough = best->recall_at_8 - kPlateau;
+    return *std::find_if(tried.begin(), tried.end(),
+                         [&](const RecallChoice& c) { return c.recall_at_8 >= good_enough; });
+  }
+  RecallChoice best = tried.back();
+  int too_small = tried.size() > 1 ? tried[tried.size() - 2].nprobe : 0;
+  while (best.nprobe - too_small > 1) {
+    const int middle = (best.nprobe + too_small) / 2;
+    const double recall = measurement.RecallAt(middle);
+    if (!step()) return cancelled;
+    if (recall >= kTargetRecall) {
+      best = {middle, recall};
+    } else {
+      too_small = middle;
+    }
+  }
+  return best;
+}
+
+}  // namespace kith::retrieval

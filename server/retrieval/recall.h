@@ -1,0 +1,41 @@
+// How good an index is, measured on queries as hard as those of a conversion.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "server/retrieval/frames.h"
+#include "server/retrieval/recipe.h"
+
+namespace faiss {
+struct Index;
+}
+
+namespace kith::retrieval {
+
+// What an nprobe that is chosen by measuring has to reach.
+inline constexpr double kTargetRecall = 0.96;
+
+struct RecallChoice {
+  int nprobe = 0;
+  double recall_at_8 = 0;
+};
+
+// Called with steps done and steps in all (an estimate); false stops the measurement.
+using StepObserver = absl::FunctionRef<bool(int64_t done, int64_t total)>;
+
+// Measures recall@8 (the share of each query's 8 exact neighbours that the index finds) and, unless `plan` has an
+// nprobe, chooses the smallest that reaches kTargetRecall; where none does (the codes lose too much), the smallest
+// within 0.005 of the best. nlist 0: an index without lists.
+//
+// The queries are midpoints of random pairs of the stored frames, 512 of them. The voice's own rows would be too easy:
+// what a conversion sends are another speaker's frames, farther from every stored one than those are from each other.
+// Midpoints lie as far off. On real frames their recall follows that of other speakers to about 0.01 (docs/recall.md).
+//
+// CANCELLED where the observer said so.
+absl::StatusOr<RecallChoice> MeasureRecall(const faiss::Index& index, FrameView frames, Metric metric,
+                                           const BuildPlan& plan, int64_t nlist, int64_t seed, StepObserver observe);
+
+}  // namespace kith::retrieval

@@ -1,0 +1,58 @@
+// How an index is made: what a user asks for (Recipe), and what that means for N rows (BuildPlan).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace kith::retrieval {
+
+enum class Metric {
+  kL2,            // squared Euclidean distance; smaller is nearer
+  kInnerProduct,  // larger is nearer
+  kCosine,        // inner product of rows divided by max(1e-9, norm)
+};
+
+// "l2", "inner-product", "cosine": the names used in files.
+std::string_view MetricName(Metric metric);
+std::optional<Metric> MetricFromName(std::string_view name);
+
+inline constexpr float kMinKFactor = 1;
+inline constexpr float kMaxKFactor = 1024;
+
+struct Recipe {
+  std::string name;     // auto | rvc | rvc-2023 | fastscan; empty with a factory. Both empty: auto.
+  std::string factory;  // a faiss factory string
+  Metric metric = Metric::kL2;
+  std::optional<int> nprobe;      // unset: the recipe's own
+  std::optional<float> k_factor;  // unset: 4
+  int64_t seed = 1234;
+};
+
+// OK where the recipe's fields are in range by themselves; otherwise BAD_PARAMETER that names the field and its range.
+absl::Status CheckRecipe(const Recipe& recipe);
+
+// A recipe applied to `rows` frames of `dimension` values.
+struct BuildPlan {
+  std::string factory;        // what faiss's index_factory is given
+  std::optional<int> nprobe;  // 0: an index without lists; unset: choose by measured recall
+  float k_factor = 4;
+};
+
+// Fails with BAD_PARAMETER where the recipe cannot be trained on so few rows (the message names the number it needs),
+// where faiss does not know the factory string, and where faiss would end the process on it.
+absl::StatusOr<BuildPlan> PlanBuild(const Recipe& recipe, int64_t rows, int dimension);
+
+// What was built, for people and for the manifest.
+struct BuildReport {
+  std::string factory;
+  int64_t nlist = 0;       // 0: an index without inverted lists
+  int nprobe = 0;          // default of searches; 0 without lists
+  float k_factor = 0;      // default of searches; 0 for an index that does not re-rank
+  double recall_at_8 = 0;  // at these defaults, see recall.h
+};
+
+}  // namespace kith::retrieval

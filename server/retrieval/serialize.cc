@@ -1,0 +1,85 @@
+#include "server/retrieval/serialize.h"
+
+#include <faiss/impl/io.h>
+#include <faiss/index_io.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status.h"
+#include "server/retrieval/guard.h"
+
+namespace kith::retrieval {
+namespace {
+
+// Where a piece is cut short faiss throws; status() then says why.
+class SinkWriter : public faiss::IOWriter {
+ public:
+  explicit SinkWriter(absl::FunctionRef<absl::Status(absl::Span<const char>)> sink) : sink_(sink) {
+    name = "the snapshot";
+  }
+
+  size_t operator()(const void* data, size_t size, size_t count) override {
+    if (status_.ok()) status_ = sink_({static_cast<const char*>(data), size * count});
+    return status_.ok() ? count : 0;
+  }
+  const absl::Status& status() const { return status_; }
+
+ private:
+  absl::FunctionRef<absl::Status(absl::Span<const char>)> sink_;
+  absl::Status status_;
+};
+
+class SourceReader : public faiss::IOReader {
+ public:
+  explicit SourceReader(absl::FunctionRef<absl::StatusOr<size_t>(absl::Span<char>)> source) : source_(source) {
+    name = "the snapshot";
+  }
+
+  size_t operator()(void* data, size_t size, size_t count) override {
+    size_t filled = 0;
+    while (status_.ok() && filled < size * count) {
+      const absl::StatusOr<size_t> got = source_({static_cast<char*>(data) + filled, size * count - filled});
+      if (!got.ok()) status_ = got.status();
+      if (!got.ok() || *got == 0) break;
+      filled += *got;
+    }
+    return size == 0 ? 0 : filled / size;
+  }
+  const absl::Status& status() const { return status_; }
+
+ private:
+  absl::FunctionRef<absl::StatusOr<size_t>(absl::Span<char>)> source_;
+  absl::Status status_;
+};
+
+absl::Status Damaged(absl::string_view why) {
+  return Error(absl::StatusCode::kDataLoss, Reason::kStorage, absl::StrCat("the stored index is damaged: ", why));
+}
+
+}  // namespace
+
+absl::Status WriteIndex(const Index& index, absl::FunctionRef<absl::Status(absl::Span<const char>)> sink) {
+  SinkWriter writer(sink);
+  absl::Status status = Guarded("writing the index", [&] { faiss::write_index(&index.faiss_index(), &writer); });
+  return writer.status().ok() ? status : writer.status();
+}
+
+absl::StatusOr<std::unique_ptr<Index>> ReadIndex(absl::FunctionRef<absl::StatusOr<size_t>(absl::Span<char>)> source,
+                                                 FrameStore frames, Metric metric, const BuildReport& report) {
+  SourceReader reader(source);
+  std::unique_ptr<faiss::Index> index;
+  const absl::Status status = Guarded("reading the index", [&] { index.reset(faiss::read_index(&reader)); });
+  if (!reader.status().ok()) return reader.status();
+  if (!status.ok()) return Damaged(status.message());
+  if (index->d != frames.dimension() || index->ntotal != frames.rows()) {
+    return Damaged(absl::StrCat("it has ", index->ntotal, " rows of ", index->d, " dimensions, the frames ",
+                                frames.rows(), " of ", frames.dimension()));
+  }
+  if (index->metric_type != (metric == Metric::kL2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT)) {
+    return Damaged("it has another metric");
+  }
+  return std::make_unique<Index>(std::move(index), std::move(frames), metric, report);
+}
+
+}  // namespace kith::retrieval
