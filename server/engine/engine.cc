@@ -1,0 +1,126 @@
+#include "server/engine/engine.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status.h"
+#include "server/retrieval/platform.h"
+
+namespace kith::engine {
+namespace {
+
+void ReportDone(const std::vector<std::shared_ptr<Task>>& finished) {
+  for (const std::shared_ptr<Task>& task : finished) task->job.done(task->status);
+}
+
+// The queries of all slices in one matrix; a lone slice stays where it is.
+retrieval::FrameView Gather(const std::vector<Slice>& batch, std::vector<float>* scratch) {
+  const Slice& front = batch.front();
+  if (batch.size() == 1) return front.task->job.queries.Slice(front.first_row, front.rows);
+  scratch->clear();
+  for (const Slice& slice : batch) {
+    const auto values = slice.task->job.queries.Slice(slice.first_row, slice.rows).values();
+    scratch->insert(scratch->end(), values.begin(), values.end());
+  }
+  const int dimension = front.task->job.queries.dimension;
+  return {scratch->data(), static_cast<int64_t>(scratch->size()) / dimension, dimension};
+}
+
+absl::Status SearchBatch(const std::vector<Slice>& batch) {
+  thread_local std::vector<float> scratch;
+  const Job& job = batch.front().task->job;  // index and parameters are those of all
+  const absl::StatusOr<retrieval::Neighbors> neighbors = job.index->Search(Gather(batch, &scratch), job.params);
+  if (!neighbors.ok()) return neighbors.status();
+  const retrieval::NeighborsView all(*neighbors);
+  int64_t row = 0;
+  for (const Slice& slice : batch) {
+    slice.task->job.consume(slice.first_row, all.Slice(row, slice.rows));
+    row += slice.rows;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Engine::Engine(const EngineOptions& options) : queue_(options.queue_rows, options.batch_rows) {
+  threads_.reserve(options.threads + 1);
+  for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { Work(); });
+  threads_.emplace_back([this] { WatchDeadlines(); });
+}
+
+Engine::~Engine() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_all();
+  deadlines_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+absl::Status Engine::Submit(Job job) {
+  bool earlier_deadline = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    earlier_deadline = job.deadline < queue_.NextDeadline();
+    if (absl::Status status = queue_.Push(std::move(job)); !status.ok()) return status;
+  }
+  work_.notify_one();
+  if (earlier_deadline) deadlines_.notify_one();
+  return absl::OkStatus();
+}
+
+void Engine::Work() {
+  retrieval::SetThreadsOfThisThread(1);
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (true) {
+    work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (queue_.empty()) return;  // stopping, and nothing is left
+    std::vector<std::shared_ptr<Task>> given_up;
+    const std::vector<Slice> batch = queue_.TakeBatch(Clock::now(), &given_up);
+    const bool more = !queue_.empty();
+    lock.unlock();
+    if (more) work_.notify_one();
+    ReportDone(given_up);
+    if (!batch.empty()) RunBatch(batch);
+    lock.lock();
+  }
+}
+
+void Engine::RunBatch(const std::vector<Slice>& batch) {
+  absl::Status status;
+  try {
+    status = SearchBatch(batch);
+  } catch (const std::exception& exception) {
+    status = Error(Reason::kInternal, absl::StrCat("search: ", exception.what()));
+  }
+  std::vector<std::shared_ptr<Task>> finished;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (const Slice& slice : batch) {
+      if (queue_.Complete(slice, status)) finished.push_back(slice.task);
+    }
+  }
+  ReportDone(finished);
+}
+
+void Engine::WatchDeadlines() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (!stopping_) {
+    const TimePoint next = queue_.NextDeadline();
+    if (next == kNoDeadline) {
+      deadlines_.wait(lock);
+    } else {
+      deadlines_.wait_until(lock, next);
+    }
+    std::vector<std::shared_ptr<Task>> given_up;
+    queue_.Expire(Clock::now(), &given_up);
+    lock.unlock();
+    ReportDone(given_up);
+    lock.lock();
+  }
+}
+
+}  // namespace kith::engine

@@ -1,0 +1,48 @@
+// Runs searches: a bounded queue in front of a fixed number of workers.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "server/engine/batch_queue.h"
+#include "server/engine/job.h"
+
+namespace kith::engine {
+
+struct EngineOptions {
+  int threads = 1;             // workers; each searches with one OpenMP thread
+  int64_t queue_rows = 65536;  // rows that may wait
+  int64_t batch_rows = 256;    // rows searched together
+};
+
+// Thread-safe.
+class Engine {
+ public:
+  explicit Engine(const EngineOptions& options);
+  // Finishes what waits.
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Queues the job, or says at once why not: OVERLOADED. Then job.done is not called. Never blocks for longer than a
+  // push takes; job's functions are called by the engine's own threads, never from here.
+  absl::Status Submit(Job job);
+
+ private:
+  void Work();
+  void WatchDeadlines();
+  void RunBatch(const std::vector<Slice>& batch);
+
+  std::mutex mutex_;
+  std::condition_variable work_;       // the queue is not empty, or stopping_
+  std::condition_variable deadlines_;  // an earlier deadline came in, or stopping_
+  BatchQueue queue_;                   // guarded by mutex_
+  bool stopping_ = false;              // guarded by mutex_
+  std::vector<std::thread> threads_;   // constant after construction
+};
+
+}  // namespace kith::engine

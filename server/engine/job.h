@@ -1,0 +1,32 @@
+// One request for a search, as the engine takes it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "server/base/clock.h"
+#include "server/retrieval/frames.h"
+#include "server/retrieval/index.h"
+#include "server/retrieval/search.h"
+
+namespace kith::engine {
+
+struct Job {
+  std::shared_ptr<const retrieval::Index> index;
+  retrieval::SearchParams params;  // from index->Resolve
+  retrieval::FrameView queries;    // at least one row; stays valid until `done`
+  TimePoint deadline = kNoDeadline;
+  std::function<bool()> cancelled;  // may be empty; asked before rows are taken up
+
+  // Takes the neighbours of rows first_row to first_row + neighbors.rows - 1. Called by workers for each part of the
+  // queries exactly once, for several parts at the same time perhaps.
+  std::function<void(int64_t first_row, retrieval::NeighborsView neighbors)> consume;
+
+  // Called exactly once, after the last `consume`: OK, or why not all rows were searched (LATE, CANCELLED, or what the
+  // search said).
+  std::function<void(const absl::Status&)> done;
+};
+
+}  // namespace kith::engine
