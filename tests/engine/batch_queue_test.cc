@@ -1,0 +1,162 @@
+#include "server/engine/batch_queue.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/base/status.h"
+#include "tests/engine/fixtures.h"
+
+namespace kith::engine {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr int64_t kQueueRows = 2000;
+constexpr int64_t kBatchRows = 256;
+const TimePoint kNow = TimePoint() + std::chrono::hours(1);
+
+class BatchQueueTest : public ::testing::Test {
+ protected:
+  Job JobOf(int64_t rows) { return JobOver(index_, queries_.view().Slice(0, rows)); }
+  Job JobOfOther(int64_t rows) { return JobOver(other_index_, queries_.view().Slice(0, rows)); }
+
+  std::vector<Slice> Take(TimePoint now = kNow) { return queue_.TakeBatch(now, &finished_); }
+  std::vector<int64_t> RowsOf(const std::vector<Slice>& batch) {
+    std::vector<int64_t> rows;
+    for (const Slice& slice : batch) rows.push_back(slice.rows);
+    return rows;
+  }
+
+  const std::shared_ptr<const retrieval::Index> index_ = SmallIndex();
+  const std::shared_ptr<const retrieval::Index> other_index_ = SmallIndex(100, 2);
+  const retrieval::Frames queries_ = kith::testing::SpeechLike(1500, 16, 3);
+  BatchQueue queue_{kQueueRows, kBatchRows};
+  std::vector<std::shared_ptr<Task>> finished_;
+};
+
+TEST_F(BatchQueueTest, ALoneBlockIsTakenAtOnceAndWhole) {
+  ASSERT_TRUE(queue_.Push(JobOf(16)).ok());
+  EXPECT_THAT(RowsOf(Take()), ElementsAre(16));
+  EXPECT_TRUE(queue_.empty());
+  EXPECT_EQ(queue_.waiting_rows(), 0);
+}
+
+TEST_F(BatchQueueTest, BlocksThatWaitForTheSameIndexAndParametersShareABatch) {
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(queue_.Push(JobOf(16)).ok());
+  EXPECT_THAT(RowsOf(Take()), ElementsAre(16, 16, 16));
+}
+
+TEST_F(BatchQueueTest, OtherParametersOrAnotherIndexMakeAnotherBatch) {
+  ASSERT_TRUE(queue_.Push(JobOf(16)).ok());
+  ASSERT_TRUE(queue_.Push(JobOfOther(17)).ok());
+  Job other_k = JobOf(18);
+  other_k.params.k = 3;
+  ASSERT_TRUE(queue_.Push(std::move(other_k)).ok());
+  EXPECT_THAT(RowsOf(Take()), ElementsAre(16));
+  EXPECT_THAT(RowsOf(Take()), ElementsAre(17));
+  EXPECT_THAT(RowsOf(Take()), ElementsAre(18));
+}
+
+TEST_F(BatchQueueTest, NoBatchExceedsItsLimit) {
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(queue_.Push(JobOf(30)).ok());
+  int64_t taken = 0;
+  while (!queue_.empty()) {
+    int64_t rows = 0;
+    for (const Slice& slice : Take()) rows += slice.rows;
+    EXPECT_LE(rows, kBatchRows);
+    taken += rows;
+  }
+  EXPECT_EQ(taken, 600);
+}
+
+TEST_F(BatchQueueTest, ALargeJobIsTakenInPartsThatCoverItOnce) {
+  ASSERT_TRUE(queue_.Push(JobOf(1000)).ok());
+  int64_t next = 0;
+  while (!queue_.empty()) {
+    for (const Slice& slice : Take()) {
+      EXPECT_EQ(slice.first_row, next);
+      next += slice.rows;
+    }
+  }
+  EXPECT_EQ(next, 1000);
+}
+
+TEST_F(BatchQueueTest, ABlockThatComesBehindALargeJobIsInTheNextBatch) {
+  ASSERT_TRUE(queue_.Push(JobOf(1500)).ok());
+  Take();
+  ASSERT_TRUE(queue_.Push(JobOf(16)).ok());
+  const std::vector<Slice> next = Take();
+  ASSERT_EQ(next.size(), 2u);
+  EXPECT_EQ(next[1].rows, 16);
+}
+
+TEST_F(BatchQueueTest, ExperimentsTakeTurns) {
+  ASSERT_TRUE(queue_.Push(JobOf(1000)).ok());
+  ASSERT_TRUE(queue_.Push(JobOfOther(16)).ok());
+  EXPECT_EQ(Take().front().task->job.index, index_);
+  EXPECT_EQ(Take().front().task->job.index, other_index_);
+  EXPECT_EQ(Take().front().task->job.index, index_);
+}
+
+TEST_F(BatchQueueTest, AFullQueueRefusesWithARetryDelay) {
+  ASSERT_TRUE(queue_.Push(JobOf(1500)).ok());
+  const absl::Status refused = queue_.Push(JobOf(501));
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ReasonOf(refused), "OVERLOADED");
+  EXPECT_TRUE(RetryDelayOf(refused).has_value());
+  EXPECT_TRUE(queue_.Push(JobOf(500)).ok());
+  while (!queue_.empty()) Take();
+  EXPECT_TRUE(queue_.Push(JobOf(1500)).ok()) << "rows taken make room";
+}
+
+TEST_F(BatchQueueTest, ALateTaskIsGivenUpInsteadOfSearched) {
+  Job job = JobOf(16);
+  job.deadline = kNow;
+  ASSERT_TRUE(queue_.Push(std::move(job)).ok());
+  ASSERT_TRUE(queue_.Push(JobOf(17)).ok());
+  EXPECT_THAT(RowsOf(Take()), ElementsAre(17));
+  ASSERT_EQ(finished_.size(), 1u);
+  EXPECT_EQ(ReasonOf(finished_[0]->status), "LATE");
+  EXPECT_EQ(queue_.NextDeadline(), kNoDeadline);
+}
+
+TEST_F(BatchQueueTest, ExpireGivesUpWhatIsOverAndNothingElse) {
+  for (const int seconds : {3, 1, 2}) {
+    Job job = JobOf(16);
+    job.deadline = kNow + std::chrono::seconds(seconds);
+    ASSERT_TRUE(queue_.Push(std::move(job)).ok());
+  }
+  EXPECT_EQ(queue_.NextDeadline(), kNow + std::chrono::seconds(1));
+  queue_.Expire(kNow + std::chrono::seconds(2), &finished_);
+  EXPECT_EQ(finished_.size(), 2u);
+  EXPECT_EQ(queue_.waiting_rows(), 16);
+  EXPECT_EQ(queue_.NextDeadline(), kNow + std::chrono::seconds(3));
+  queue_.Expire(kNow + std::chrono::seconds(4), &finished_);
+  EXPECT_EQ(finished_.size(), 3u);
+  EXPECT_TRUE(queue_.empty());
+}
+
+TEST_F(BatchQueueTest, ATaskThatIsPartlyWithAWorkerEndsWithItsLastSlice) {
+  Job job = JobOf(600);
+  job.deadline = kNow + std::chrono::seconds(1);
+  ASSERT_TRUE(queue_.Push(std::move(job)).ok());
+  const std::vector<Slice> batch = Take();
+  queue_.Expire(kNow + std::chrono::seconds(1), &finished_);
+  EXPECT_THAT(finished_, IsEmpty());
+  EXPECT_TRUE(queue_.empty());
+  EXPECT_TRUE(queue_.Complete(batch.front(), absl::OkStatus()));
+  EXPECT_EQ(ReasonOf(batch.front().task->status), "LATE");
+}
+
+TEST_F(BatchQueueTest, ACancelledTaskIsDropped) {
+  Job job = JobOf(16);
+  job.cancelled = [] { return true; };
+  ASSERT_TRUE(queue_.Push(std::move(job)).ok());
+  EXPECT_THAT(Take(), IsEmpty());
+  ASSERT_EQ(finished_.size(), 1u);
+  EXPECT_EQ(finished_[0]->status.code(), absl::StatusCode::kCancelled);
+}
+
+}  // namespace
+}  // namespace kith::engine
