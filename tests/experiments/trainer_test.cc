@@ -1,0 +1,139 @@
+#include "server/experiments/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/base/status.h"
+#include "tests/experiments/fixture.h"
+
+namespace kith::experiments {
+namespace {
+
+using ::testing::ElementsAre;
+using TrainerTest = ExperimentsTest;
+
+TEST_F(TrainerTest, GoesThroughItsPhasesAndSaysWhatWasBuilt) {
+  const auto recorder = std::make_shared<Recorder>();
+  ASSERT_TRUE(Start("anna", FramesOf(400), recorder).ok());
+  const auto result = recorder->Result();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->name, "anna");
+  EXPECT_EQ(result->state, State::kReady);
+  EXPECT_FALSE(result->training);
+  EXPECT_EQ(result->generation->number, 1);
+  EXPECT_EQ(result->generation->index->rows(), 400);
+  EXPECT_THAT(recorder->phases(),
+              ElementsAre(Phase::kQueued, Phase::kTraining, Phase::kAdding, Phase::kMeasuring, Phase::kSaving));
+}
+
+TEST_F(TrainerTest, TheObserverMayGoAway) {
+  auto recorder = std::make_shared<Recorder>();
+  recorder->HoldAt(Phase::kTraining);
+  ASSERT_TRUE(Start("anna", FramesOf(400), recorder).ok());
+  recorder->WaitUntilHeld();
+  recorder->LetGo();
+  recorder.reset();
+  ASSERT_TRUE(Train("berta", FramesOf(50)).ok());  // its turn comes when that of anna is over
+  EXPECT_TRUE(registry_->Find("anna").ok());
+}
+
+TEST_F(TrainerTest, ReplacesTheGenerationAndItsAdditions) {
+  ASSERT_TRUE(Train("anna", FramesOf(100, 1)).ok());
+  ASSERT_TRUE(registry_->Add("anna", FramesOf(10, 2).view(), std::nullopt).ok());
+  const auto result = Train("anna", FramesOf(50, 3));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->generation->number, 2);
+  Close();
+  Open();
+  EXPECT_EQ((*registry_->Find("anna"))->index->rows(), 50);
+}
+
+TEST_F(TrainerTest, WithoutFramesTrainsOnTheStoredOnesAdditionsIncludedByTheirRecipe) {
+  retrieval::Recipe recipe;
+  recipe.name = "rvc";
+  ASSERT_TRUE(Train("anna", FramesOf(100, 1), recipe).ok());
+  ASSERT_TRUE(registry_->Add("anna", FramesOf(60, 2).view(), std::nullopt).ok());
+  const auto result = Train("anna", {});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->generation->recipe.name, "rvc");
+  EXPECT_EQ(result->generation->index->report().nlist, 160 / 39);
+  EXPECT_EQ(Nearest("anna", FramesOf(60, 2).view().Slice(59, 1)).first, 159);
+}
+
+TEST_F(TrainerTest, WithoutFramesAndWithoutStoredOnesNothingIsMade) {
+  EXPECT_EQ(ReasonOf(Train("anna", {}).status()), "EXPERIMENT_NOT_FOUND");
+  EXPECT_TRUE(registry_->List("", 10).empty());
+}
+
+TEST_F(TrainerTest, AFailedTrainingLeavesTheOldGenerationAndLetsTheNextOneIn) {
+  ASSERT_TRUE(Train("anna", FramesOf(100, 1)).ok());
+  retrieval::Recipe recipe;
+  recipe.factory = "IVF1000,Flat";
+  const auto failed = Train("anna", FramesOf(50, 2), recipe);
+  EXPECT_EQ(ReasonOf(failed.status()), "BAD_PARAMETER");
+  EXPECT_EQ((*registry_->Find("anna"))->index->rows(), 100);
+  EXPECT_TRUE(registry_->Add("anna", FramesOf(1).view(), std::nullopt).ok());
+  EXPECT_TRUE(Train("anna", FramesOf(50, 2)).ok());
+}
+
+TEST_F(TrainerTest, TheOldGenerationServesWhileTheNewOneIsTrained) {
+  ASSERT_TRUE(Train("anna", FramesOf(100, 1)).ok());
+  const auto recorder = std::make_shared<Recorder>();
+  recorder->HoldAt(Phase::kAdding);
+  ASSERT_TRUE(Start("anna", FramesOf(200, 2), recorder).ok());
+  recorder->WaitUntilHeld();
+  EXPECT_EQ((*registry_->Find("anna"))->number, 1);
+  EXPECT_TRUE(registry_->Describe("anna")->training);
+  recorder->LetGo();
+  ASSERT_TRUE(recorder->Result().ok());
+  EXPECT_EQ((*registry_->Find("anna"))->number, 2);
+  EXPECT_FALSE(registry_->Describe("anna")->training);
+}
+
+TEST_F(TrainerTest, MoreTrainingsThanMayWaitAreRefusedAndLeaveNothing) {
+  const auto first = std::make_shared<Recorder>();
+  first->HoldAt(Phase::kTraining);
+  ASSERT_TRUE(Start("anna", FramesOf(400), first).ok());
+  first->WaitUntilHeld();
+  const auto waiting = std::make_shared<Recorder>();
+  const auto waiting_too = std::make_shared<Recorder>();
+  ASSERT_TRUE(Start("berta", FramesOf(50), waiting).ok());
+  ASSERT_TRUE(Start("clara", FramesOf(50), waiting_too).ok());
+  const absl::Status refused = Start("dora", FramesOf(50), std::make_shared<Recorder>());
+  EXPECT_EQ(ReasonOf(refused), "OVERLOADED");
+  EXPECT_TRUE(RetryDelayOf(refused).has_value());
+  EXPECT_EQ(ReasonOf(registry_->Find("dora").status()), "EXPERIMENT_NOT_FOUND");
+  first->LetGo();
+  EXPECT_TRUE(waiting->Result().ok());
+  EXPECT_TRUE(waiting_too->Result().ok());
+}
+
+TEST_F(TrainerTest, CancelEndsWhatRunsAndWhatWaitsAndKeepsNothingOfIt) {
+  ASSERT_TRUE(Train("anna", FramesOf(100)).ok());
+  const auto running = std::make_shared<Recorder>();
+  running->HoldAt(Phase::kTraining);
+  ASSERT_TRUE(Start("anna", FramesOf(400), running).ok());
+  running->WaitUntilHeld();
+  const auto waiting = std::make_shared<Recorder>();
+  ASSERT_TRUE(Start("berta", FramesOf(50), waiting).ok());
+  trainer_->Cancel();
+  running->LetGo();
+  EXPECT_EQ(ReasonOf(running->Result().status()), "SHUTTING_DOWN");
+  EXPECT_EQ(ReasonOf(waiting->Result().status()), "SHUTTING_DOWN");
+  Close();
+  Open();
+  EXPECT_EQ((*registry_->Find("anna"))->index->rows(), 100);
+  EXPECT_EQ(ReasonOf(registry_->Find("berta").status()), "EXPERIMENT_NOT_FOUND");
+}
+
+TEST_F(TrainerTest, AFailedSaveLeavesEverythingAsItWas) {
+  ASSERT_TRUE(Train("anna", FramesOf(100, 1)).ok());
+  std::filesystem::remove_all(std::filesystem::path(folder_) / "snapshots");  // nowhere to write to
+  const auto failed = Train("anna", FramesOf(200, 2));
+  EXPECT_EQ(failed.status().code(), absl::StatusCode::kUnavailable) << failed.status();
+  EXPECT_EQ(ReasonOf(failed.status()), "STORAGE");
+  EXPECT_EQ((*registry_->Find("anna"))->index->rows(), 100);
+}
+
+}  // namespace
+}  // namespace kith::experiments
