@@ -1,0 +1,73 @@
+#include "server/rpc/add_call.h"
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status.h"
+#include "server/rpc/convert.h"
+#include "server/rpc/guard.h"
+#include "server/rpc/status.h"
+
+namespace kith::rpc {
+
+AddCall::AddCall(const Context& context, v1::AddResponse* response) : context_(context), response_(response) {
+  StartRead(&request_);
+}
+
+void AddCall::OnReadDone(bool ok) {
+  if (!ok) {
+    // Half-closed, or gone: only a client that is still there can be sent something.
+    StartSendInitialMetadata();
+    return;
+  }
+  context_.pool->Run([this] {
+    const absl::Status status = Guarded([&] { return Take(); });
+    if (!status.ok()) return End(status);
+    StartRead(&request_);
+  });
+}
+
+void AddCall::OnSendInitialMetadataDone(bool ok) {
+  if (!ok || cancelled_) return End(Error(Reason::kCancelled, "the client went away; nothing was added"));
+  context_.pool->Run([this] { End(Guarded([&] { return Add(); })); });
+}
+
+absl::Status AddCall::Take() {
+  if (!opened_) {
+    experiment_ = request_.experiment();
+    request_id_ = request_.request_id();
+    if (absl::Status status = CheckExperiment(); !status.ok()) return status;
+    opened_ = true;
+    if (!request_.has_frames()) return absl::OkStatus();
+  } else if ((!request_.experiment().empty() && request_.experiment() != experiment_) ||
+             (!request_.request_id().empty() && request_.request_id() != request_id_)) {
+    return Error(Reason::kBadParameter, "experiment and request_id belong into the first message; this one has others");
+  }
+  return upload_.Append(request_.frames());
+}
+
+// Early, so that nobody uploads in vain; Registry::Add looks again.
+absl::Status AddCall::CheckExperiment() const {
+  const auto description = context_.registry->Describe(experiment_);
+  if (!description.ok()) return description.status();
+  if (description->training) {
+    return Error(absl::StatusCode::kFailedPrecondition, Reason::kTrainingInProgress,
+                 absl::StrCat("'", experiment_, "' is being trained; add again when that is done"));
+  }
+  return context_.registry->Find(experiment_).status();
+}
+
+absl::Status AddCall::Add() {
+  if (!opened_) return Error(Reason::kBadParameter, "experiment: no message came; the first one names the experiment");
+  if (upload_.rows() == 0) return Error(Reason::kEmptyBatch, "frames: there are no rows to add");
+  const auto record =
+      context_.registry->Add(experiment_, upload_.frames().view(), upload_.RequestOf(request_id_, "add"));
+  if (!record.ok()) return record.status();
+  response_->set_first_id(record->first_id);
+  response_->set_rows(record->rows);
+  response_->set_total_rows(record->total_rows);
+  response_->set_generation(record->generation);
+  return absl::OkStatus();
+}
+
+void AddCall::End(const absl::Status& status) { Finish(ToGrpc(status)); }
+
+}  // namespace kith::rpc

@@ -1,0 +1,221 @@
+// StreamSearch and StreamExpand: blocks in, answers out in the order of the blocks.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/base/status.h"
+#include "server/rpc/context.h"
+#include "server/rpc/guard.h"
+#include "server/rpc/operation.h"
+#include "server/rpc/status.h"
+#include "server/rpc/stream_set.h"
+
+namespace kith::rpc {
+
+// What the two kinds of stream differ in.
+struct SearchStreamKind {
+  using Request = v1::StreamSearchRequest;
+  using Response = v1::StreamSearchResponse;
+  static absl::StatusOr<BlockOptions> Open(const v1::StreamOpen& open, const config::Limits& limits);
+  static absl::Status Start(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
+                            BlockCall call, Response* response) {
+    return StartSearch(context, options, frames, std::move(call), response);
+  }
+};
+struct ExpandStreamKind {
+  using Request = v1::StreamExpandRequest;
+  using Response = v1::StreamExpandResponse;
+  static absl::StatusOr<BlockOptions> Open(const v1::StreamOpen& open, const config::Limits& limits);
+  static absl::Status Start(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
+                            BlockCall call, Response* response) {
+    return StartExpand(context, options, frames, std::move(call), response);
+  }
+};
+
+// What a stream's opening says about all its blocks.
+struct StreamOptions {
+  BlockOptions block;
+  std::optional<std::chrono::milliseconds> budget;
+};
+
+// Deletes itself when the call is over.
+//
+// State changes happen under mutex_; what they lead to (a read, a write, the end) is started after it is let go, by
+// whoever made the change, because gRPC may end the call, and OnDone delete it, as soon as its end is started.
+template <typename Kind>
+class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>, public Drainable {
+ public:
+  BlockStream(const Context& context, StreamSet* streams) : context_(context), streams_(streams) {
+    if (absl::Status status = streams_->Enter(this); !status.ok()) {
+      entered_ = false;
+      finished_ = true;
+      this->Finish(ToGrpc(status));
+      return;
+    }
+    Read();
+  }
+
+  void OnReadDone(bool ok) override {
+    const TimePoint received = Clock::now();
+    std::unique_lock<std::mutex> lock(mutex_);
+    reading_ = false;
+    if (finished_) return;
+    if (!ok) {
+      if (!end_) end_ = cancelled_ ? grpc::Status::CANCELLED : grpc::Status::OK;
+    } else {
+      taking_ = true;
+      lock.unlock();
+      const absl::Status status = Guarded([&] { return Take(received); });
+      lock.lock();
+      taking_ = false;
+      if (!status.ok() && !end_) end_ = ToGrpc(status);
+    }
+    Advance(std::move(lock));
+  }
+
+  void OnWriteDone(bool ok) override {
+    std::unique_lock<std::mutex> lock(mutex_);
+    writing_ = false;
+    if (!ok) cancelled_ = true;
+    pending_.pop_front();
+    Advance(std::move(lock));
+  }
+
+  void OnCancel() override {
+    std::unique_lock<std::mutex> lock(mutex_);
+    cancelled_ = true;
+    if (!end_) end_ = grpc::Status::CANCELLED;
+    Advance(std::move(lock));
+  }
+
+  void OnDone() override {
+    if (entered_) streams_->Leave(this);
+    delete this;
+  }
+
+  // Answers the blocks that are here, then ends the stream.
+  void Drain() override {
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (!end_) end_ = ToGrpc(Error(Reason::kShuttingDown, "the server is shutting down; connect again in a moment"));
+    Advance(std::move(lock));
+  }
+
+ private:
+  // A block from its arrival until its answer is written.
+  struct Block {
+    typename Kind::Request request;
+    typename Kind::Response response;
+    bool ready = false;  // guarded by mutex_
+  };
+
+  // So many blocks may be here; further ones wait in the transport.
+  static constexpr size_t kMostPending = 64;
+
+  void Read() {
+    incoming_ = std::make_shared<Block>();
+    this->StartRead(&incoming_->request);
+  }
+
+  // Handles the message just read. An error ends the stream.
+  absl::Status Take(TimePoint received) {
+    const std::shared_ptr<Block> block = std::move(incoming_);
+    const bool opens = !options_.has_value();
+    if (opens) {
+      if (absl::Status status = Open(block->request); !status.ok()) return status;
+      if (!block->request.has_frames()) return absl::OkStatus();
+    }
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      pending_.push_back(block);
+    }
+    const absl::Status status =
+        !opens && block->request.has_open()
+            ? Error(Reason::kBadParameter, "open: only the first message of a stream may have it; open another stream")
+            : Guarded([&] { return Start(block, received); });
+    if (!status.ok()) Answer(block.get(), status);
+    return absl::OkStatus();
+  }
+
+  absl::Status Open(const typename Kind::Request& request) {
+    if (!request.has_open()) {
+      return Error(Reason::kBadParameter, "open: the first message of a stream must have it");
+    }
+    StreamOptions options;
+    auto block = Kind::Open(request.open(), context_.limits);
+    if (!block.ok()) return block.status();
+    options.block = *std::move(block);
+    if (request.open().has_budget_ms()) {
+      if (request.open().budget_ms() < 1)
+        return Error(Reason::kBadParameter, "open.budget_ms: out of range; 1 or more");
+      options.budget = std::chrono::milliseconds(request.open().budget_ms());
+    }
+    const auto generation = context_.registry->Find(options.block.experiment);
+    if (!generation.ok()) return generation.status();
+    if (const auto params = (*generation)->index->Resolve(options.block.search); !params.ok()) return params.status();
+    options_ = std::move(options);
+    return absl::OkStatus();
+  }
+
+  absl::Status Start(const std::shared_ptr<Block>& block, TimePoint received) {
+    BlockCall call;
+    if (options_->budget) call.deadline = received + *options_->budget;
+    call.cancelled = [this] { return cancelled_.load(); };
+    call.done = [this, block = block.get()](const absl::Status& status) { Answer(block, status); };
+    return Kind::Start(context_, options_->block, block->request.frames(), std::move(call), &block->response);
+  }
+
+  // The block's answer stands; it goes out when those before it have.
+  void Answer(Block* block, const absl::Status& status) {
+    if (!status.ok()) block->response.Clear();
+    *block->response.mutable_status() = ToProto(status);
+    block->response.set_sequence(block->request.sequence());
+    std::unique_lock<std::mutex> lock(mutex_);
+    block->ready = true;
+    Advance(std::move(lock));
+  }
+
+  // Starts whatever is due now.
+  void Advance(std::unique_lock<std::mutex> lock) {
+    if (finished_) return;
+    while (cancelled_ && !writing_ && !pending_.empty() && pending_.front()->ready) pending_.pop_front();
+    Block* write = nullptr;
+    if (!writing_ && !pending_.empty() && pending_.front()->ready) {
+      write = pending_.front().get();
+      writing_ = true;
+    }
+    const bool read = !end_ && !reading_ && !taking_ && pending_.size() < kMostPending;
+    if (read) reading_ = true;
+    const bool finish = end_ && pending_.empty() && !taking_;
+    if (finish) finished_ = true;
+    lock.unlock();
+    if (write != nullptr) this->StartWrite(&write->response);
+    if (read) Read();
+    if (finish) this->Finish(*end_);
+  }
+
+  const Context& context_;
+  StreamSet* const streams_;
+  bool entered_ = true;
+  std::optional<StreamOptions> options_;  // set by the first message, constant afterwards
+  std::shared_ptr<Block> incoming_;       // belongs to the read that is under way
+
+  std::mutex mutex_;
+  std::deque<std::shared_ptr<Block>> pending_;  // guarded by mutex_
+  bool reading_ = true;                         // guarded by mutex_
+  bool taking_ = false;                         // guarded by mutex_: a message was read and is being looked at
+  bool writing_ = false;                        // guarded by mutex_
+  bool finished_ = false;                       // guarded by mutex_
+  std::optional<grpc::Status> end_;             // guarded by mutex_: how the stream will end
+  std::atomic<bool> cancelled_{false};
+};
+
+}  // namespace kith::rpc

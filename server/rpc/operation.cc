@@ -1,0 +1,113 @@
+#include "server/rpc/operation.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <utility>
+
+#include "server/rpc/convert.h"
+
+namespace kith::rpc {
+namespace {
+
+// A job for the engine but for what is done with its neighbours, and the generation that it searches.
+struct PreparedBlock {
+  std::shared_ptr<const experiments::Generation> generation;
+  engine::Job job;
+};
+
+absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
+                                      BlockCall* call) {
+  const auto generation = context.registry->Find(options.experiment);
+  if (!generation.ok()) return generation.status();
+  PreparedBlock block;
+  block.generation = *generation;
+  block.job.index = experiments::IndexOf(block.generation);
+  const auto params = block.job.index->Resolve(options.search);
+  if (!params.ok()) return params.status();
+  block.job.params = *params;
+  const auto queries = QueriesOf(frames, block.job.index->dimension(), context.limits);
+  if (!queries.ok()) return queries.status();
+  block.job.queries = *queries;
+  block.job.deadline = call->deadline;
+  block.job.cancelled = std::move(call->cancelled);
+  block.job.done = std::move(call->done);
+  return block;
+}
+
+}  // namespace
+
+absl::StatusOr<BlockOptions> SearchBlockOptions(const std::string& experiment, const v1::SearchParams& params,
+                                                const config::Limits& limits) {
+  auto search = SearchOptionsOf(params, limits);
+  if (!search.ok()) return search.status();
+  return BlockOptions{experiment, *search, {}};
+}
+
+absl::StatusOr<BlockOptions> ExpandBlockOptions(const std::string& experiment, const v1::ExpandParams& params,
+                                                const config::Limits& limits) {
+  auto options = SearchBlockOptions(experiment, params.search(), limits);
+  if (!options.ok()) return options;
+  auto blend = BlendParamsOf(params);
+  if (!blend.ok()) return blend.status();
+  options->blend = *blend;
+  return options;
+}
+
+template <typename Response>
+absl::Status StartSearch(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
+                         BlockCall call, Response* response) {
+  auto block = Prepare(context, options, frames, &call);
+  if (!block.ok()) return block.status();
+  const retrieval::FrameView queries = block->job.queries;
+  const int k = block->job.params.k;
+  response->set_k(k);
+  response->set_generation(block->generation->number);
+  // Made by a worker: an answer can have many megabytes.
+  auto room = std::make_shared<std::once_flag>();
+  block->job.consume = [=](int64_t first_row, retrieval::NeighborsView neighbors) {
+    std::call_once(*room, [&] {
+      response->mutable_ids()->Resize(static_cast<int>(queries.rows * k), -1);
+      response->mutable_distances()->Resize(static_cast<int>(queries.rows * k), 0);
+    });
+    std::copy_n(neighbors.ids, neighbors.size(), response->mutable_ids()->mutable_data() + first_row * k);
+    std::copy_n(neighbors.distances, neighbors.size(), response->mutable_distances()->mutable_data() + first_row * k);
+  };
+  return context.engine->Submit(std::move(block->job));
+}
+
+template <typename Response>
+absl::Status StartExpand(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
+                         BlockCall call, Response* response) {
+  auto block = Prepare(context, options, frames, &call);
+  if (!block.ok()) return block.status();
+  response->set_generation(block->generation->number);
+  struct Output {
+    std::once_flag room;  // made by a worker
+    float* values = nullptr;
+    std::atomic<int64_t> passed_through{0};
+  };
+  auto output = std::make_shared<Output>();
+  block->job.consume = [=, &frames, queries = block->job.queries, index = block->job.index, blend = options.blend](
+                           int64_t first_row, retrieval::NeighborsView neighbors) {
+    std::call_once(output->room, [&] { output->values = MakeRoom(frames, queries.rows, response->mutable_frames()); });
+    output->passed_through += index->Blend(queries.Slice(first_row, neighbors.rows), neighbors, blend,
+                                           output->values + first_row * queries.dimension);
+  };
+  block->job.done = [=, done = std::move(block->job.done)](const absl::Status& status) {
+    response->set_passthrough_rows(output->passed_through);
+    done(status);
+  };
+  return context.engine->Submit(std::move(block->job));
+}
+
+template absl::Status StartSearch(const Context&, const BlockOptions&, const v1::FloatBatch&, BlockCall,
+                                  v1::SearchResponse*);
+template absl::Status StartSearch(const Context&, const BlockOptions&, const v1::FloatBatch&, BlockCall,
+                                  v1::StreamSearchResponse*);
+template absl::Status StartExpand(const Context&, const BlockOptions&, const v1::FloatBatch&, BlockCall,
+                                  v1::ExpandResponse*);
+template absl::Status StartExpand(const Context&, const BlockOptions&, const v1::FloatBatch&, BlockCall,
+                                  v1::StreamExpandResponse*);
+
+}  // namespace kith::rpc

@@ -1,0 +1,48 @@
+// What a block of frames is for: Search or Expand. The unary calls and the streams share these.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "kith/v1/retrieval.pb.h"
+#include "server/base/clock.h"
+#include "server/rpc/context.h"
+
+namespace kith::rpc {
+
+// How a block is to be handled, apart from its frames.
+struct BlockOptions {
+  std::string experiment;
+  retrieval::SearchOptions search;
+  retrieval::BlendParams blend;  // Expand only
+};
+
+// From the fields of a request; BAD_PARAMETER.
+absl::StatusOr<BlockOptions> SearchBlockOptions(const std::string& experiment, const v1::SearchParams& params,
+                                                const config::Limits& limits);
+absl::StatusOr<BlockOptions> ExpandBlockOptions(const std::string& experiment, const v1::ExpandParams& params,
+                                                const config::Limits& limits);
+
+// When and for whom.
+struct BlockCall {
+  TimePoint deadline = kNoDeadline;
+  std::function<bool()> cancelled;
+  std::function<void(const absl::Status&)> done;  // once, from another thread; only after an OK
+};
+
+// Starts the block and returns at once; an error says that it was not started, and `call.done` will not be called.
+// `frames` and `response` have to stay until call.done. Response: SearchResponse or StreamSearchResponse.
+template <typename Response>
+absl::Status StartSearch(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
+                         BlockCall call, Response* response);
+
+// The same. Response: ExpandResponse or StreamExpandResponse.
+template <typename Response>
+absl::Status StartExpand(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
+                         BlockCall call, Response* response);
+
+}  // namespace kith::rpc

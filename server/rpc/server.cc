@@ -1,0 +1,51 @@
+#include "server/rpc/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status.h"
+
+namespace kith::rpc {
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, const std::string& listen) {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  std::unique_ptr<Server> server(new Server(context));
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), &port);
+  // Otherwise a second kithd on the same port would quietly share its calls.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // A client whose machine is gone must not hold its stream, or its upload, for ever.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.SetMaxReceiveMessageSize(context.limits.message_bytes);
+  builder.SetMaxSendMessageSize(-1);  // what was asked for is sent
+  builder.RegisterService(&server->retrieval_);
+  builder.RegisterService(&server->experiments_);
+  server->server_ = builder.BuildAndStart();
+  if (server->server_ == nullptr || port == 0) {
+    return Error(
+        absl::StatusCode::kUnavailable, Reason::kInternal,
+        absl::StrCat("cannot listen on ", listen, ": the address is not one of this machine, or the port is taken"));
+  }
+  server->address_ = absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
+  server->server_->GetHealthCheckService()->SetServingStatus(true);
+  return server;
+}
+
+Server::~Server() {
+  if (server_ != nullptr) Drain(std::chrono::milliseconds(0));
+}
+
+void Server::Drain(std::chrono::milliseconds patience) {
+  server_->GetHealthCheckService()->SetServingStatus(false);
+  retrieval_.Drain();
+  server_->Shutdown(std::chrono::system_clock::now() + patience);
+  server_->Wait();
+}
+
+}  // namespace kith::rpc

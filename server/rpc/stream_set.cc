@@ -1,0 +1,32 @@
+#include "server/rpc/stream_set.h"
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status.h"
+
+namespace kith::rpc {
+
+absl::Status StreamSet::Enter(Drainable* stream) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (draining_) return Error(Reason::kShuttingDown, "the server is shutting down; connect again in a moment");
+  if (streams_.size() >= most_) {
+    return Error(Reason::kOverloaded, absl::StrCat("there are ", most_,
+                                                   " streams and no more may be (limits.streams); close one, "
+                                                   "or try again later"));
+  }
+  streams_.insert(stream);
+  return absl::OkStatus();
+}
+
+void StreamSet::Leave(Drainable* stream) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  streams_.erase(stream);
+}
+
+void StreamSet::DrainAll() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  draining_ = true;
+  // A stream that ends now waits in Leave until we are through, so none goes away under our hands.
+  for (Drainable* stream : streams_) stream->Drain();
+}
+
+}  // namespace kith::rpc
