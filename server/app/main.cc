@@ -1,0 +1,120 @@
+// kithd: puts the rooms together, serves until it is told to stop, drains.
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "server/app/options.h"
+#include "server/app/signals.h"
+#include "server/base/cores.h"
+#include "server/engine/engine.h"
+#include "server/experiments/registry.h"
+#include "server/experiments/trainer.h"
+#include "server/retrieval/platform.h"
+#include "server/rpc/server.h"
+#include "server/storage/store.h"
+#include "server/telemetry/log.h"
+
+namespace kith::app {
+namespace {
+
+// Threads for uploads and for what touches the disk.
+constexpr int kPoolThreads = 4;
+
+// How long running calls have at a drain.
+constexpr std::chrono::seconds kPatience(25);
+
+std::string Text(const absl::Status& status) { return std::string(status.message()); }
+
+void LogPlatform(int search_threads) {
+  const retrieval::Platform platform = retrieval::DescribePlatform();
+  spdlog::info("kithd {}: faiss {}, {}; {}; {} search threads", KITH_VERSION, platform.faiss, platform.instruction_set,
+               platform.blas, search_threads);
+  if (!platform.warning.empty()) spdlog::warn("{}", platform.warning);
+}
+
+void LogExperiments(const experiments::Registry& registry) {
+  int64_t loaded = 0;
+  for (const auto& experiment : registry.List("", SIZE_MAX)) {
+    if (experiment.state == experiments::State::kFailed) {
+      spdlog::error("experiment '{}' cannot be served: {}", experiment.name, Text(experiment.failure));
+    } else {
+      ++loaded;
+    }
+  }
+  spdlog::info("{} experiments loaded", loaded);
+}
+
+void LogTraining(const std::string& name, const absl::Status& status, double seconds) {
+  if (status.ok()) {
+    spdlog::info("experiment '{}' trained in {:.1f} s", name, seconds);
+  } else {
+    spdlog::warn("experiment '{}' was not trained: {}", name, Text(status));
+  }
+}
+
+experiments::TrainerOptions TrainingOptions(const config::Training& training, int cores) {
+  experiments::TrainerOptions options;
+  options.threads = training.threads > 0 ? training.threads : cores;
+  options.concurrent = training.concurrent;
+  options.nice = training.nice;
+  options.queue = training.queue;
+  options.on_finished = LogTraining;
+  return options;
+}
+
+absl::Status Serve(const config::Config& config, const StopSignals& signals) {
+  const int cores = UsableCores();
+  const int search_threads = config.search.threads > 0 ? config.search.threads : cores;
+  retrieval::InitializeFaiss();
+  LogPlatform(search_threads);
+
+  auto store = storage::Store::Open(config.data_dir);
+  if (!store.ok()) return store.status();
+  auto registry = experiments::Registry::Open(store->get(), config.limits.experiments);
+  if (!registry.ok()) return registry.status();
+  LogExperiments(**registry);
+
+  engine::Engine engine({search_threads, config.search.queue_rows, config.search.batch_rows});
+  experiments::Trainer trainer(store->get(), TrainingOptions(config.training, cores));
+  ThreadPool pool(kPoolThreads);
+  const rpc::Context context{config.limits, store->get(), registry->get(), &trainer, &engine, &pool};
+  auto server = rpc::Server::Start(context, config.listen);
+  if (!server.ok()) return server.status();
+  std::printf("listening on %s\n", (*server)->address().c_str());
+  std::fflush(stdout);
+  spdlog::info("listening on {}", (*server)->address());
+
+  const int signal = signals.Wait();
+  signals.StopAtOnceFromNowOn();
+  spdlog::info("signal {}: draining", signal);
+  (*server)->Drain(kPatience);
+  trainer.Cancel();
+  spdlog::info("drained");
+  return absl::OkStatus();
+}
+
+int Main(int argc, char** argv) {
+  const StopSignals signals;
+  const ParsedOptions parsed = ParseOptions(argc, argv);
+  if (!parsed.options) return parsed.exit_code;
+  const config::Config& config = parsed.options->config;
+  if (parsed.options->check_config) {
+    std::printf("the configuration is good\n");
+    return 0;
+  }
+  if (absl::Status status = telemetry::SetUpLogging(config.log.level, config.log.format); !status.ok()) {
+    std::fprintf(stderr, "kithd: %s\n", Text(status).c_str());
+    return 2;
+  }
+  const absl::Status status = Serve(config, signals);
+  if (status.ok()) return 0;
+  spdlog::error("{}", Text(status));
+  return 1;
+}
+
+}  // namespace
+}  // namespace kith::app
+
+int main(int argc, char** argv) { return kith::app::Main(argc, argv); }
