@@ -1,0 +1,12 @@
+// Names inside messages.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace kith::storage {
+
+// "name", quotes included.
+inline std::string Quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
+
+}  // namespace kith::storage

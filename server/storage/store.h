@@ -1,0 +1,100 @@
+// The durable state of a server: which experiments there are, their generations, and what was added to them.
+//
+// A data folder holds
+//
+//   lock                         held by the process that uses the folder, see lock.h
+//   catalogue.sqlite             experiments, generations, additions not in a snapshot, request ids: catalogue.h
+//   snapshots/<random id>/       one generation as faiss and numpy read it: snapshot.h
+//     index.faiss
+//     total_fea.npy              float32 [rows, dimension]
+//     manifest.json              what it is, and each file's size and SHA-256
+//
+// Errors. UNAVAILABLE STORAGE: the disk is full or failing; nothing was changed. DATA_LOSS STORAGE: what is stored is
+// damaged; the message names the file and what to do. The other codes are named at the functions.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "server/retrieval/frames.h"
+#include "server/retrieval/recipe.h"
+#include "server/storage/records.h"
+#include "server/storage/streams.h"
+
+namespace kith::storage {
+
+struct StoreOptions {
+  std::function<absl::Time()> now = absl::Now;
+};
+
+// Thread-safe. Writing and reading of snapshots do not hold up the other calls.
+class Store {
+ public:
+  // Takes the data folder, makes what is missing, and removes what was never committed. UNAVAILABLE STORAGE where the
+  // folder cannot be made or written, or another process (named in the message) uses it; FAILED_PRECONDITION STORAGE
+  // where a newer version of Kith wrote it.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& data_dir, StoreOptions options = {});
+
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // All experiments in the order of their names' bytes, from the catalogue alone.
+  absl::StatusOr<std::vector<ExperimentRecord>> List();
+
+  // EXPERIMENT_NOT_FOUND.
+  absl::StatusOr<ExperimentRecord> Get(std::string_view name);
+
+  // Writes a new generation of the experiment (or its first) and makes it the current one, in place of the former
+  // generation and all that was added to it; all or nothing. `frames` is what the index holds, at least one row.
+  // `write_index` gives the index's bytes to the sink; its error ends the call and is the call's, unless the sink
+  // failed first.
+  //
+  // REQUEST_ID_REUSED where the request id was used with another digest or by an Append; BAD_PARAMETER for a bad name
+  // or no rows; ABORTED INTERNAL where another generation was committed, or the experiment deleted, meanwhile.
+  absl::StatusOr<CommitRecord> CommitGeneration(std::string_view name, const retrieval::Recipe& recipe,
+                                                const retrieval::BuildReport& report, retrieval::FrameView frames,
+                                                absl::FunctionRef<absl::Status(ByteSink)> write_index,
+                                                const Progress& progress = nullptr,
+                                                const std::optional<Request>& request = std::nullopt);
+
+  // Adds rows behind those of `generation`, which has to be the current one. Durable when it returns; all or nothing.
+  //
+  // EXPERIMENT_NOT_FOUND; REQUEST_ID_REUSED as above; DIMENSION_MISMATCH; EMPTY_BATCH; ABORTED INTERNAL where the
+  // current generation is another.
+  absl::StatusOr<AddRecord> Append(std::string_view name, int64_t generation, retrieval::FrameView frames,
+                                   const std::optional<Request>& request = std::nullopt);
+
+  // Reads the current generation, all of it checked against its checksums. `read_index` is called once, with the frames
+  // that the index holds, after the index's bytes were verified, and its error ends the call. A generation that is
+  // replaced meanwhile is still read to its end as it stood.
+  //
+  // EXPERIMENT_NOT_FOUND.
+  absl::StatusOr<LoadedExperiment> Load(
+      std::string_view name,
+      absl::FunctionRef<absl::Status(const GenerationInfo&, retrieval::FrameView, ByteSource)> read_index);
+
+  // Deletes the experiment, its generations, additions and request ids at once. EXPERIMENT_NOT_FOUND.
+  absl::Status Delete(std::string_view name);
+
+  // What the request was answered with, if it was done within kRequestLifetime and its experiment not deleted since.
+  absl::StatusOr<std::optional<RequestRecord>> FindRequest(std::string_view name, std::string_view request_id);
+
+ private:
+  struct State;
+  explicit Store(std::unique_ptr<State> state);
+
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace kith::storage

@@ -1,0 +1,66 @@
+#include "server/storage/recipe_json.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+namespace kith::storage {
+namespace {
+
+TEST(RecipeJsonTest, GivesBackEveryField) {
+  retrieval::Recipe recipe;
+  recipe.name = "fastscan";
+  recipe.metric = retrieval::Metric::kInnerProduct;
+  recipe.nprobe = 12;
+  recipe.k_factor = 0.1f;
+  recipe.seed = std::numeric_limits<int64_t>::min();
+  const auto read = RecipeFromJson(Text(ToJson(recipe)));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->name, recipe.name);
+  EXPECT_EQ(read->factory, recipe.factory);
+  EXPECT_EQ(read->metric, recipe.metric);
+  EXPECT_EQ(read->nprobe, recipe.nprobe);
+  EXPECT_EQ(read->k_factor, recipe.k_factor);
+  EXPECT_EQ(read->seed, recipe.seed);
+
+  retrieval::BuildReport report;
+  report.factory = "IVF64,PQ8x4fs,RFlat";
+  report.nlist = 64;
+  report.nprobe = 3;
+  report.k_factor = 4.7f;
+  report.recall_at_8 = 1.0 / 3;
+  const auto read_report = BuildReportFromJson(Text(ToJson(report)));
+  ASSERT_TRUE(read_report.ok()) << read_report.status();
+  EXPECT_EQ(read_report->factory, report.factory);
+  EXPECT_EQ(read_report->nlist, report.nlist);
+  EXPECT_EQ(read_report->nprobe, report.nprobe);
+  EXPECT_EQ(read_report->k_factor, report.k_factor);
+  EXPECT_EQ(read_report->recall_at_8, report.recall_at_8);
+}
+
+TEST(RecipeJsonTest, ARecallThatWasNotMeasuredStaysNotANumber) {
+  retrieval::BuildReport report;
+  report.recall_at_8 = std::numeric_limits<double>::quiet_NaN();
+  const auto read = BuildReportFromJson(Text(ToJson(report)));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_TRUE(std::isnan(read->recall_at_8));
+}
+
+TEST(RecipeJsonTest, MissingKeysHaveTheirDefaultsAndUnknownOnesAreIgnored) {
+  const auto read = RecipeFromJson(R"({"name": "rvc", "of a later version": [1]})");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->name, "rvc");
+  EXPECT_EQ(read->seed, 1234);
+  EXPECT_EQ(read->nprobe, std::nullopt);
+}
+
+TEST(RecipeJsonTest, RefusesWhatIsNoRecipe) {
+  for (const char* text : {"", "[]", "{", R"({"seed": "x"})", R"({"metric": "hamming"})", R"({"nprobe": {}})"}) {
+    EXPECT_EQ(RecipeFromJson(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
+  }
+  EXPECT_EQ(BuildReportFromJson(R"({"nlist": "x"})").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace kith::storage
