@@ -1,0 +1,21 @@
+// The commands of `kith`. Each function adds one to the parser; when it is parsed, it runs and sets context.exit_code.
+// Both must outlive the parsing.
+#pragma once
+
+#include "CLI/CLI.hpp"
+#include "client/cli/context.h"
+
+namespace kith::cli {
+
+void AddTrainCommand(CLI::App& app, Context& context);
+void AddAddCommand(CLI::App& app, Context& context);
+void AddSearchCommand(CLI::App& app, Context& context);
+void AddExpandCommand(CLI::App& app, Context& context);
+void AddStreamCommand(CLI::App& app, Context& context);
+void AddListCommand(CLI::App& app, Context& context);
+void AddShowCommand(CLI::App& app, Context& context);
+void AddDeleteCommand(CLI::App& app, Context& context);
+void AddHealthCommand(CLI::App& app, Context& context);
+void AddGenerateCommand(CLI::App& app, Context& context);
+
+}  // namespace kith::cli

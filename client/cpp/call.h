@@ -1,0 +1,72 @@
+// One request: its context with deadline, metadata and cancellation; and when it is worth a second try.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/cpp/client.h"
+#include "client/cpp/connection.h"
+#include "client/cpp/error.h"
+#include "client/cpp/status.h"
+#include "grpcpp/client_context.h"
+
+namespace kith::client {
+
+// RFC 3986: unreserved characters as they are, every other byte as %XX.
+std::string PercentEncode(std::string_view text);
+
+// A grpc::ClientContext that a Cancellation can end.
+class CallContext {
+ public:
+  // An empty `experiment` adds no metadata: for calls that concern none.
+  CallContext(std::string_view experiment, absl::Time deadline, Cancellation* cancellation);
+  ~CallContext();
+  CallContext(const CallContext&) = delete;
+  CallContext& operator=(const CallContext&) = delete;
+
+  grpc::ClientContext* grpc() { return &context_; }
+
+ private:
+  grpc::ClientContext context_;
+  Cancellation* const cancellation_;
+  int64_t registration_ = 0;
+};
+
+// When a call must be over: its own timeout counted from now, else never.
+absl::Time DeadlineOf(const CallOptions& call);
+
+// Whether a failed attempt may be made again now; waits as long as the server asked for, or a short backoff. False past
+// the deadline, when cancelled, or for errors that do not pass by themselves.
+bool WaitBeforeRetry(const absl::Status& status, int attempt, absl::Time deadline, const Cancellation* cancellation);
+
+// Runs attempt() -> absl::Status, connected, and up to twice more while the connection breaks or the server is
+// draining. For calls that may be repeated without harm.
+template <typename Attempt>
+absl::Status WithRetries(Connection& connection, absl::Time deadline, const CallOptions& call, Attempt attempt) {
+  for (int number = 0;; ++number) {
+    if (absl::Status ready = connection.WaitUntilReady(deadline, call.cancellation); !ready.ok()) return ready;
+    absl::Status status = attempt();
+    if (status.ok() || !WaitBeforeRetry(status, number, deadline, call.cancellation)) return status;
+  }
+}
+
+// One unary request with retries: rpc(context, &response) -> grpc::Status.
+template <typename Response, typename Rpc>
+absl::StatusOr<Response> Unary(Connection& connection, std::string_view experiment, absl::Duration unary_timeout,
+                               absl::Time deadline, const CallOptions& call, Rpc rpc) {
+  Response response;
+  absl::Status status = WithRetries(connection, deadline, call, [&] {
+    const absl::Time limit = call.timeout ? deadline : absl::Now() + unary_timeout;
+    CallContext context(experiment, limit, call.cancellation);
+    response.Clear();
+    return FromGrpc(rpc(context.grpc(), &response), connection.target());
+  });
+  if (!status.ok()) return status;
+  return response;
+}
+
+}  // namespace kith::client

@@ -1,0 +1,109 @@
+// The C++ client of a Kith server.
+//
+//   kith::Client client({"127.0.0.1:50051"});
+//   absl::StatusOr<kith::ExpandResult> out = client.Expand("my-voice", frames);
+//
+// Errors are canonical codes with a sentence for people; error.h reads the server's stable reason from them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/cpp/block_stream.h"
+#include "client/cpp/cancellation.h"
+#include "client/cpp/frame_source.h"
+#include "client/cpp/types.h"
+
+namespace kith {
+
+struct ClientOptions {
+  std::string target = "127.0.0.1:50051";             // HOST:PORT; without a port: 50051
+  absl::Duration connect_timeout = absl::Seconds(5);  // a server not reached by then is UNAVAILABLE
+  absl::Duration unary_timeout = absl::Seconds(30);   // of each request, unless the call has its own timeout
+  int max_message_bytes = 16 << 20;                   // the server's limit; nothing larger is sent or taken
+};
+
+struct CallOptions {
+  // Of the whole call, however many requests it takes. Unset: ClientOptions::unary_timeout for each request of Search,
+  // Expand, List, Get, Delete and GetHealth; none for Train, Add and the streams, which may take long.
+  std::optional<absl::Duration> timeout;
+  Cancellation* cancellation = nullptr;  // not owned; ends the call with CANCELLED
+  std::function<void(int64_t)> on_rows;  // Add, Search, Expand: rows sent or answered so far
+};
+
+struct TrainOptions {
+  std::optional<Recipe> recipe;                           // unset: auto; for Retrain, the recipe of the last training
+  std::string request_id;                                 // makes a retry of the caller's safe
+  bool detach = false;                                    // do not wait for the training: see Train
+  std::function<void(const TrainProgress&)> on_progress;  // from another thread, one call at a time
+};
+
+// Thread-safe. Keeps one connection, shared with its streams and with no other Client. Nothing is connected before the
+// first call. Search, Expand, Add, List and Get are tried again when the connection breaks under them.
+class Client {
+ public:
+  explicit Client(ClientOptions options = {});
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  const std::string& target() const;
+
+  // Trains `experiment` on the frames of `source`, replacing what it holds, and gives what was built. At least one row
+  // is needed. With `detach` it returns as soon as the server has accepted the upload and goes on alone; the answer
+  // then holds name, rows, dimension and `training` only.
+  absl::StatusOr<Experiment> Train(std::string_view experiment, FrameSource& source, const TrainOptions& train = {},
+                                   const CallOptions& call = {});
+
+  // Trains it again on the frames that the server holds of it, additions included.
+  absl::StatusOr<Experiment> Retrain(std::string_view experiment, const TrainOptions& train = {},
+                                     const CallOptions& call = {});
+
+  // Appends frames: all of them or none. An empty request_id means a new random one. The answer comes once they are
+  // durable.
+  absl::StatusOr<AddResult> Add(std::string_view experiment, FrameSource& source, std::string request_id = {},
+                                const CallOptions& call = {});
+
+  // The nearest stored frames of each row. Any number of rows; large requests are split and put together again, all
+  // parts from one generation (ABORTED if trainings keep replacing it).
+  absl::StatusOr<SearchResult> Search(std::string_view experiment, FramesView frames, const SearchParams& params = {},
+                                      const CallOptions& call = {});
+
+  // Each row blended with its nearest stored frames; otherwise as Search.
+  absl::StatusOr<ExpandResult> Expand(std::string_view experiment, FramesView frames, const ExpandParams& params = {},
+                                      const CallOptions& call = {});
+
+  // All experiments, in the order of their names.
+  absl::StatusOr<std::vector<Experiment>> List(const CallOptions& call = {});
+  absl::StatusOr<Experiment> Get(std::string_view experiment, const CallOptions& call = {});
+  absl::Status Delete(std::string_view experiment, const CallOptions& call = {});
+
+  // What the server says of itself; an error only where it could not be asked.
+  absl::StatusOr<Health> GetHealth(const CallOptions& call = {});
+
+  // Opens a stream. `budget` is the time for a block from the moment the server has it, in whole milliseconds, 1 or
+  // more; unset: none. A bad opening (an unknown experiment, say) shows in the stream's first Read. The stream may
+  // outlive the Client.
+  absl::StatusOr<std::unique_ptr<ExpandStream>> StreamExpand(std::string_view experiment,
+                                                             const ExpandParams& params = {},
+                                                             std::optional<absl::Duration> budget = {},
+                                                             const CallOptions& call = {});
+  absl::StatusOr<std::unique_ptr<SearchStream>> StreamSearch(std::string_view experiment,
+                                                             const SearchParams& params = {},
+                                                             std::optional<absl::Duration> budget = {},
+                                                             const CallOptions& call = {});
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace kith

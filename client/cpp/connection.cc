@@ -1,0 +1,82 @@
+#include "client/cpp/connection.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
+#include "grpcpp/support/channel_arguments.h"
+
+namespace kith::client {
+namespace {
+
+constexpr absl::Duration kMaxBackoff = absl::Seconds(1);
+constexpr absl::Duration kPollInterval = absl::Milliseconds(50);  // how soon a cancellation is seen
+
+// 5 minutes is the shortest keepalive that every gRPC server takes without being told to; it also makes the kernel give
+// a connection up whose data nobody acknowledges for 20 s.
+constexpr absl::Duration kKeepalive = absl::Minutes(5);
+constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(20);
+
+int Milliseconds(absl::Duration duration) { return static_cast<int>(absl::ToInt64Milliseconds(duration)); }
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target, const ClientOptions& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(options.max_message_bytes);
+  arguments.SetMaxSendMessageSize(options.max_message_bytes);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kKeepalive));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveTimeout));
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(kMaxBackoff));
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, Milliseconds(options.connect_timeout));  // of one attempt
+  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+std::string WithPort(std::string target) {
+  if (absl::StrContains(target, "://") || absl::StartsWith(target, "unix:") || absl::StartsWith(target, "dns:")) {
+    return target;
+  }
+  const size_t bracket = target.rfind(']');  // of an IPv6 address
+  const size_t colon = target.rfind(':');
+  const bool has_port = colon != std::string::npos && (bracket == std::string::npos || colon > bracket);
+  return has_port ? target : absl::StrCat(target, ":50051");
+}
+
+Connection::Connection(const ClientOptions& options)
+    : target_(WithPort(options.target)),
+      connect_timeout_(options.connect_timeout),
+      channel_(MakeChannel(target_, options)),
+      retrieval_(v1::Retrieval::NewStub(channel_)),
+      experiments_(v1::Experiments::NewStub(channel_)),
+      health_(grpc::health::v1::Health::NewStub(channel_)) {}
+
+absl::Status Connection::NotReached(const std::string& why) const {
+  return absl::UnavailableError(absl::StrCat("cannot reach the server at ", target_, " (", why,
+                                             "); is kithd running there? Start it with: kithd --listen ", target_));
+}
+
+absl::Status Connection::WaitUntilReady(absl::Time deadline, const Cancellation* cancellation) {
+  grpc_connectivity_state state = channel_->GetState(/*try_to_connect=*/true);
+  if (state == GRPC_CHANNEL_READY) return absl::OkStatus();
+
+  // A channel whose last attempt failed waits before the next one; that one decides.
+  const bool failed_before = state == GRPC_CHANNEL_TRANSIENT_FAILURE;
+  const absl::Duration patience = failed_before ? std::min(connect_timeout_, 2 * kMaxBackoff) : connect_timeout_;
+  const absl::Time until = std::min(deadline, absl::Now() + patience);
+  while (true) {
+    if (cancellation != nullptr && cancellation->cancelled()) return absl::CancelledError("cancelled");
+    const absl::Time now = absl::Now();
+    if (now >= until) return NotReached("no connection in time");
+    channel_->WaitForStateChange(state, absl::ToChronoTime(std::min(until, now + kPollInterval)));
+    state = channel_->GetState(true);
+    if (state == GRPC_CHANNEL_READY) return absl::OkStatus();
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE && !failed_before) return NotReached("connection failed");
+  }
+}
+
+}  // namespace kith::client

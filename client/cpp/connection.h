@@ -1,0 +1,45 @@
+// The one channel of a client: how it is set up, and how a server that is not there becomes an error in bounded time.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/cpp/client.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "grpcpp/channel.h"
+#include "kith/v1/experiments.grpc.pb.h"
+#include "kith/v1/retrieval.grpc.pb.h"
+
+namespace kith::client {
+
+// HOST:PORT as gRPC wants it: Kith's port 50051 where none is given (gRPC's own default would be 443).
+std::string WithPort(std::string target);
+
+// Thread-safe.
+class Connection {
+ public:
+  explicit Connection(const ClientOptions& options);
+
+  // Waits until the server is connected: OK, or UNAVAILABLE that says what to do, after connect_timeout at the latest
+  // (or `deadline`), and as soon as an attempt has failed; CANCELLED.
+  absl::Status WaitUntilReady(absl::Time deadline, const Cancellation* cancellation);
+
+  const std::string& target() const { return target_; }
+  v1::Retrieval::StubInterface& retrieval() { return *retrieval_; }
+  v1::Experiments::StubInterface& experiments() { return *experiments_; }
+  grpc::health::v1::Health::StubInterface& health() { return *health_; }
+
+ private:
+  absl::Status NotReached(const std::string& why) const;
+
+  const std::string target_;
+  const absl::Duration connect_timeout_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<v1::Retrieval::StubInterface> retrieval_;
+  const std::unique_ptr<v1::Experiments::StubInterface> experiments_;
+  const std::unique_ptr<grpc::health::v1::Health::StubInterface> health_;
+};
+
+}  // namespace kith::client

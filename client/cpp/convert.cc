@@ -1,0 +1,166 @@
+#include "client/cpp/convert.h"
+
+#include <cstring>
+
+#include "absl/base/config.h"
+#include "absl/strings/str_cat.h"
+#include "client/cpp/status.h"
+
+#ifndef ABSL_IS_LITTLE_ENDIAN
+#error "FloatBatch.raw is little-endian, and so must this processor be"
+#endif
+
+namespace kith::client {
+namespace {
+
+absl::Time FromProto(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
+}
+
+absl::Status BadAnswer(const std::string& what) {
+  return absl::InternalError(absl::StrCat("the server's answer is damaged: ", what));
+}
+
+}  // namespace
+
+absl::Status CheckFrames(FramesView frames) {
+  if (frames.dimension < 1) {
+    return LocalError(absl::StatusCode::kInvalidArgument, "BAD_BATCH",
+                      absl::StrCat("the frames' dimension is ", frames.dimension, "; it must be at least 1"));
+  }
+  if (frames.values.size() % frames.dimension != 0) {
+    return LocalError(absl::StatusCode::kInvalidArgument, "BAD_BATCH",
+                      absl::StrCat(frames.values.size(), " values do not make whole rows of ", frames.dimension));
+  }
+  return absl::OkStatus();
+}
+
+void ToProto(FramesView frames, v1::FloatBatch* batch) {
+  batch->set_dimension(frames.dimension);
+  batch->set_raw(frames.values.data(), frames.values.size() * sizeof(float));
+}
+
+void ToProto(const Recipe& recipe, v1::Recipe* proto) {
+  proto->set_name(recipe.name);
+  proto->set_factory(recipe.factory);
+  switch (recipe.metric) {
+    case Metric::kL2:
+      proto->set_metric(v1::METRIC_L2);
+      break;
+    case Metric::kInnerProduct:
+      proto->set_metric(v1::METRIC_INNER_PRODUCT);
+      break;
+    case Metric::kCosine:
+      proto->set_metric(v1::METRIC_COSINE);
+      break;
+  }
+  if (recipe.nprobe) proto->set_nprobe(*recipe.nprobe);
+  if (recipe.k_factor) proto->set_k_factor(*recipe.k_factor);
+  if (recipe.seed) proto->set_seed(*recipe.seed);
+}
+
+void ToProto(const SearchParams& params, v1::SearchParams* proto) {
+  if (params.k) proto->set_k(*params.k);
+  if (params.nprobe) proto->set_nprobe(*params.nprobe);
+  if (params.k_factor) proto->set_k_factor(*params.k_factor);
+}
+
+void ToProto(const ExpandParams& params, v1::ExpandParams* proto) {
+  ToProto(params.search, proto->mutable_search());
+  proto->set_weighting(params.weighting == Weighting::kAlpha ? v1::WEIGHTING_ALPHA : v1::WEIGHTING_INVERSE_SQUARE);
+  if (params.alpha) proto->set_alpha(*params.alpha);
+  if (params.index_rate) proto->set_index_rate(*params.index_rate);
+  proto->set_include_query(params.include_query);
+  proto->set_unit_norm(params.unit_norm);
+}
+
+absl::Status AppendFrames(const v1::FloatBatch& batch, int64_t rows, Frames* frames) {
+  const size_t count = batch.raw().size() / sizeof(float);
+  if (batch.raw().size() % sizeof(float) != 0 || batch.dimension() < 1 ||
+      static_cast<int64_t>(count) != rows * batch.dimension()) {
+    return BadAnswer(absl::StrCat(batch.raw().size(), " bytes for ", rows, " rows of ", batch.dimension()));
+  }
+  const size_t before = frames->values.size();
+  frames->dimension = batch.dimension();
+  frames->values.resize(before + count);
+  if (count > 0) std::memcpy(frames->values.data() + before, batch.raw().data(), batch.raw().size());
+  return absl::OkStatus();
+}
+
+template <typename Proto>
+absl::Status AppendSearch(const Proto& proto, int64_t rows, SearchResult* result) {
+  if (proto.k() < 1 || proto.ids_size() != rows * proto.k() || proto.distances_size() != proto.ids_size()) {
+    return BadAnswer(absl::StrCat(proto.ids_size(), " ids and ", proto.distances_size(), " distances for ", rows,
+                                  " rows of ", proto.k()));
+  }
+  result->k = proto.k();
+  result->generation = proto.generation();
+  result->ids.insert(result->ids.end(), proto.ids().begin(), proto.ids().end());
+  result->distances.insert(result->distances.end(), proto.distances().begin(), proto.distances().end());
+  return absl::OkStatus();
+}
+
+template absl::Status AppendSearch(const v1::SearchResponse&, int64_t, SearchResult*);
+template absl::Status AppendSearch(const v1::StreamSearchResponse&, int64_t, SearchResult*);
+
+Experiment FromProto(const v1::Experiment& proto) {
+  Experiment result;
+  result.name = proto.name();
+  switch (proto.state()) {
+    case v1::Experiment::STATE_TRAINING:
+      result.state = Experiment::State::kTraining;
+      break;
+    case v1::Experiment::STATE_READY:
+      result.state = Experiment::State::kReady;
+      break;
+    case v1::Experiment::STATE_FAILED:
+      result.state = Experiment::State::kFailed;
+      break;
+    default:
+      break;
+  }
+  result.message = proto.message();
+  result.training = proto.training();
+  result.rows = proto.rows();
+  result.dimension = proto.dimension();
+  if (proto.metric() == v1::METRIC_INNER_PRODUCT) result.metric = Metric::kInnerProduct;
+  if (proto.metric() == v1::METRIC_COSINE) result.metric = Metric::kCosine;
+  result.recipe = proto.recipe();
+  result.factory = proto.factory();
+  result.nlist = proto.nlist();
+  result.nprobe = proto.nprobe();
+  result.k_factor = proto.k_factor();
+  result.seed = proto.seed();
+  result.generation = proto.generation();
+  result.recall_at_8 = proto.recall_at_8();
+  result.bytes = proto.bytes();
+  result.resident = proto.resident();
+  if (proto.has_created()) result.created = FromProto(proto.created());
+  if (proto.has_updated()) result.updated = FromProto(proto.updated());
+  return result;
+}
+
+TrainPhase FromProto(v1::Phase phase) {
+  switch (phase) {
+    case v1::PHASE_QUEUED:
+      return TrainPhase::kQueued;
+    case v1::PHASE_COMPRESSING:
+      return TrainPhase::kCompressing;
+    case v1::PHASE_EXPANDING:
+      return TrainPhase::kExpanding;
+    case v1::PHASE_TRAINING:
+      return TrainPhase::kTraining;
+    case v1::PHASE_ADDING:
+      return TrainPhase::kAdding;
+    case v1::PHASE_MEASURING:
+      return TrainPhase::kMeasuring;
+    case v1::PHASE_SAVING:
+      return TrainPhase::kSaving;
+    case v1::PHASE_DONE:
+      return TrainPhase::kDone;
+    default:
+      return TrainPhase::kReceiving;
+  }
+}
+
+}  // namespace kith::client

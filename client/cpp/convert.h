@@ -1,0 +1,28 @@
+// Between the client's types and the messages of kith.v1. One copy of the numbers each way, none besides.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "client/cpp/types.h"
+#include "kith/v1/experiments.pb.h"
+#include "kith/v1/retrieval.pb.h"
+#include "kith/v1/types.pb.h"
+
+namespace kith::client {
+
+// BAD_BATCH where the values do not make whole rows.
+absl::Status CheckFrames(FramesView frames);
+
+void ToProto(FramesView frames, v1::FloatBatch* batch);
+void ToProto(const Recipe& recipe, v1::Recipe* proto);
+void ToProto(const SearchParams& params, v1::SearchParams* proto);
+void ToProto(const ExpandParams& params, v1::ExpandParams* proto);
+
+// Append an answer's rows to what is there already. INTERNAL for an answer that is not of the shape asked for.
+absl::Status AppendFrames(const v1::FloatBatch& batch, int64_t rows, Frames* frames);
+template <typename Proto>  // v1::SearchResponse or v1::StreamSearchResponse
+absl::Status AppendSearch(const Proto& proto, int64_t rows, SearchResult* result);
+
+Experiment FromProto(const v1::Experiment& proto);
+TrainPhase FromProto(v1::Phase phase);
+
+}  // namespace kith::client

@@ -1,0 +1,137 @@
+// What the client library speaks of: frames, recipes, results. Plain values without protobuf or gRPC.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+
+namespace kith {
+
+// A row-major [rows, dimension] float32 matrix: one row is one HuBERT/ContentVec frame (20 ms of speech).
+struct Frames {
+  int dimension = 0;
+  std::vector<float> values;  // rows * dimension
+
+  int64_t rows() const { return dimension > 0 ? static_cast<int64_t>(values.size()) / dimension : 0; }
+};
+
+// The same without owning the values, which must outlive the view.
+struct FramesView {
+  FramesView() = default;
+  FramesView(absl::Span<const float> values_in, int dimension_in) : values(values_in), dimension(dimension_in) {}
+  FramesView(const Frames& frames) : values(frames.values), dimension(frames.dimension) {}  // NOLINT: a view of it
+
+  int64_t rows() const { return dimension > 0 ? static_cast<int64_t>(values.size()) / dimension : 0; }
+  FramesView Rows(int64_t first, int64_t count) const {
+    return {values.subspan(first * dimension, count * dimension), dimension};
+  }
+
+  absl::Span<const float> values;
+  int dimension = 0;
+};
+
+// What "near" means, and so what a search's distance is: squared L2, inner product, or inner product of unit rows.
+enum class Metric { kL2, kInnerProduct, kCosine };
+
+// "l2", "inner-product", "cosine".
+std::string_view MetricName(Metric metric);
+
+// How an index is made. Empty: the recipe `auto`. What is unset is the recipe's own.
+struct Recipe {
+  std::string name;     // auto, rvc, rvc-2023 or fastscan
+  std::string factory;  // a faiss factory string; excludes `name`
+  Metric metric = Metric::kL2;
+  std::optional<int> nprobe;      // default for searches, 1 to nlist
+  std::optional<float> k_factor;  // candidates re-ranked per neighbour, 1 to 1024; unset: 4
+  std::optional<int64_t> seed;    // unset: 1234
+};
+
+// What is unset is the experiment's own; an explicit 0 is an error.
+struct SearchParams {
+  std::optional<int> k;  // neighbours a row, 1 to 1024; unset: 8
+  std::optional<int> nprobe;
+  std::optional<float> k_factor;
+};
+
+struct SearchResult {
+  int k = 0;
+  std::vector<int64_t> ids;      // rows * k, row-major, nearest first; -1 where there is no neighbour
+  std::vector<float> distances;  // rows * k
+  int64_t generation = 0;
+};
+
+enum class Weighting {
+  kInverseSquare,  // w = (1 / squared L2 distance)^2, what RVC does
+  kAlpha,          // w = max(0, cosine)^alpha
+};
+
+// How to blend: out = index_rate * blended + (1 - index_rate) * frame.
+struct ExpandParams {
+  SearchParams search;
+  Weighting weighting = Weighting::kInverseSquare;
+  std::optional<float> alpha;       // kAlpha only: 0 or more; unset: 3
+  std::optional<float> index_rate;  // 0 to 1; unset: 1
+  bool include_query = false;       // kAlpha only: the query itself takes part, weight 1
+  bool unit_norm = false;           // kAlpha only: rows of norm 1 instead of the query's norm
+};
+
+struct ExpandResult {
+  Frames frames;                 // the shape of the request
+  int64_t passthrough_rows = 0;  // rows without any neighbour, given back unchanged
+  int64_t generation = 0;
+};
+
+// One voice and what stands of it on the server; the fields are those of kith.v1.Experiment.
+struct Experiment {
+  enum class State { kUnknown, kTraining, kReady, kFailed };
+
+  std::string name;
+  State state = State::kUnknown;
+  std::string message;    // kFailed: what happened
+  bool training = false;  // a training is under way
+  int64_t rows = 0;
+  int dimension = 0;
+  Metric metric = Metric::kL2;
+  std::string recipe;   // empty with an explicit factory
+  std::string factory;  // what was built
+  int64_t nlist = 0;
+  int nprobe = 0;
+  float k_factor = 0;
+  int64_t seed = 0;
+  int64_t generation = 0;
+  double recall_at_8 = 0;
+  int64_t bytes = 0;  // in memory
+  bool resident = false;
+  absl::Time created = absl::InfinitePast();
+  absl::Time updated = absl::InfinitePast();
+};
+
+// "training", "ready", "failed", "unknown".
+std::string_view StateName(Experiment::State state);
+
+enum class TrainPhase { kReceiving, kQueued, kCompressing, kExpanding, kTraining, kAdding, kMeasuring, kSaving, kDone };
+
+// "receiving", "queued", ...
+std::string_view PhaseName(TrainPhase phase);
+
+struct TrainProgress {
+  TrainPhase phase = TrainPhase::kReceiving;
+  int64_t done = 0;   // rows, iterations or bytes of this phase
+  int64_t total = 0;  // 0: not known
+};
+
+struct AddResult {
+  int64_t first_id = 0;    // the frames sent have the ids first_id to first_id + rows - 1
+  int64_t rows = 0;        // added
+  int64_t total_rows = 0;  // stored now
+  int64_t generation = 0;
+};
+
+enum class Health { kUnknown, kServing, kNotServing };
+
+}  // namespace kith
