@@ -16,7 +16,7 @@ list(APPEND CMAKE_BUILD_RPATH ${openblas_folder})
 add_library(kith_faiss INTERFACE)
 add_library(kith::faiss ALIAS kith_faiss)
 if(KITH_FAISS STREQUAL "bundled")
-  message(STATUS "faiss: from the cache, else compiled now (about four minutes, once)")
+  message(STATUS "faiss: from the cache, else compiled now (some minutes, once)")
   execute_process(
     COMMAND ${PROJECT_SOURCE_DIR}/scripts/build_faiss.sh
     OUTPUT_VARIABLE faiss_folder OUTPUT_STRIP_TRAILING_WHITESPACE

@@ -8,7 +8,7 @@
 #   lib/glibc-hwcaps/x86-64-v4/libfaiss.so      AVX-512
 #
 # Debian's own libfaiss is compiled for SSE2 and takes about five times as long for a search. The result is cached by
-# version, flags and compiler, so that only the first call pays (about four minutes on two cores). The system's package lists
+# version, flags and compiler, so that only the first call pays (about six minutes on two cores). The system's package lists
 # and source entries stay as they are.
 #
 # Usage: scripts/build_faiss.sh        (KITH_CACHE_DIR: where to cache; default ~/.cache/kith)
@@ -16,9 +16,9 @@ set -euo pipefail
 
 readonly VERSION=1.7.3
 readonly FLAGS="-O3 -DNDEBUG"
-readonly CACHE="${KITH_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/kith}"
-readonly MULTIARCH="$(gcc -print-multiarch)"
-readonly BLAS="/usr/lib/$MULTIARCH/openblas-openmp"
+readonly CACHE="${KITH_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/kith}"
+MULTIARCH="$(gcc -print-multiarch)"
+readonly MULTIARCH BLAS="/usr/lib/$MULTIARCH/openblas-openmp"
 readonly COMPILER="${CXX:-c++}"
 
 say() { echo "build_faiss: $*" >&2; }
@@ -38,14 +38,16 @@ fetch_source() {  # $1: an empty folder; leaves faiss-$VERSION in it
     [[ -f "$file" ]] || continue
     sed -E 's/^deb([[:space:]])/deb-src\1/; s/^Types:.*/Types: deb-src/' "$file" >"$1/apt/parts/$(basename "$file")"
   done
-  local apt=(apt-get -qq -o "Dir::Etc::SourceList=/dev/null" -o "Dir::Etc::SourceParts=$1/apt/parts"
-             -o "Dir::State::Lists=$1/apt/lists" -o "Dir::Cache=$1/apt/cache" -o "APT::Sandbox::User=root")
-  "${apt[@]}" update >&2 || say "some package sources could not be read; going on with the others"
-  (cd "$1" && "${apt[@]}" source faiss >&2)
-  if [[ ! -d "$1/faiss-$VERSION" ]]; then
-    say "the distribution's faiss is not $VERSION: $(cd "$1" && ls -d faiss-*/ 2>/dev/null || echo none)"
+  local options=(-qq -o "Dir::Etc::SourceList=/dev/null" -o "Dir::Etc::SourceParts=$1/apt/parts"
+                 -o "Dir::State::Lists=$1/apt/lists" -o "Dir::Cache=$1/apt/cache" -o "APT::Sandbox::User=root")
+  apt-get "${options[@]}" update >&2 || say "some package sources could not be read; going on with the others"
+  local package
+  package="$(apt-cache "${options[@]}" showsrc faiss | sed -n "s/^Version: \($VERSION-.*\)/\1/p" | sort -V | tail -n 1)"
+  if [[ -z "$package" ]]; then
+    say "none of the package sources in /etc/apt has the source of faiss $VERSION"
     exit 1
   fi
+  (cd "$1" && apt-get "${options[@]}" source "faiss=$package" >&2)
 }
 
 build_level() {  # $1: source, $2: build folder, $3: march or -, $4: where the library goes
