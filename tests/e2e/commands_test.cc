@@ -1,0 +1,174 @@
+// The commands of kith against a real server, from feature folder to blended frames.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "common/npy/npy.h"
+#include "tests/e2e/fixture.h"
+
+namespace kith::e2e {
+namespace {
+
+using ::testing::HasSubstr;
+
+class CommandsTest : public EndToEnd {
+ protected:
+  CommandsTest() { StartServer(); }
+
+  // One .npy file of `rows` of the generated frames.
+  std::string QueryFile(int rows = 30) const {
+    const std::string path = Path("query.npy");
+    const auto frames = npy::ReadMatrix(std::filesystem::directory_iterator(GenerateFrames(200, 7))->path().string());
+    EXPECT_TRUE(npy::WriteMatrix(path, absl::MakeConstSpan(frames->values).subspan(0, rows * frames->columns), rows,
+                                 frames->columns)
+                    .ok());
+    return path;
+  }
+};
+
+TEST_F(CommandsTest, TrainAddSearchExpandShowListDelete) {
+  const auto trained = KithJson({"train", "anna", GenerateFrames(1000)});
+  EXPECT_EQ(trained["experiment"], "anna");
+  EXPECT_EQ(trained["rows"], 1000);
+  EXPECT_EQ(trained["dimension"], 32);
+  EXPECT_EQ(trained["generation"], 1);
+  EXPECT_EQ(trained["factory"], "IVF25,Flat");
+  EXPECT_EQ(trained["nlist"], 25);
+  EXPECT_GE(trained["nprobe"], 1);
+  EXPECT_GE(trained["recall_at_8"], 0.96);
+  EXPECT_GT(trained["seconds"], 0);
+
+  const auto added = KithJson({"add", "anna", GenerateFrames(100, 2)});
+  EXPECT_EQ(added["first_id"], 1000);
+  EXPECT_EQ(added["rows"], 100);
+  EXPECT_EQ(added["total_rows"], 1100);
+  EXPECT_EQ(added["generation"], 1);
+
+  const std::string query = QueryFile();
+  const auto found = KithJson({"search", "anna", query, "-k", "5"});
+  EXPECT_EQ(found["rows"], 30);
+  EXPECT_EQ(found["k"], 5);
+  EXPECT_EQ(found["ids"].size(), 30u);
+  EXPECT_EQ(found["distances"].size(), 30u);
+  const auto filed = KithJson({"search", "anna", query, "--ids", Path("ids.npy"), "--distances", Path("d.npy")});
+  EXPECT_FALSE(filed.contains("ids"));
+  EXPECT_TRUE(std::filesystem::exists(Path("ids.npy")));
+
+  const auto expanded = KithJson({"expand", "anna", query, "-o", Path("out.npy"), "--index-rate", "0.5"});
+  EXPECT_EQ(expanded["rows"], 30);
+  EXPECT_EQ(expanded["passthrough_rows"], 0);
+  EXPECT_EQ(npy::ReadMatrix(Path("out.npy"))->rows, 30);
+
+  const auto shown = KithJson({"show", "anna"});
+  EXPECT_EQ(shown["name"], "anna");
+  EXPECT_EQ(shown["rows"], 1100);
+  EXPECT_EQ(shown["recipe"], "auto");
+  EXPECT_EQ(shown["metric"], "l2");
+  EXPECT_EQ(shown["nprobe"], trained["nprobe"]);
+  EXPECT_EQ(shown["recall_at_8"], trained["recall_at_8"]);
+  EXPECT_GT(shown["bytes"], 1100 * 32 * 4);
+
+  EXPECT_EQ(KithJson({"list"})["experiments"].size(), 1u);
+  EXPECT_EQ(KithJson({"health"})["status"], "SERVING");
+  KithJson({"delete", "anna"});
+  EXPECT_EQ(KithJson({"list"})["experiments"].size(), 0u);
+  EXPECT_EQ(Kith({"show", "anna"}).exit_code, 1);
+}
+
+TEST_F(CommandsTest, IndexRateZeroGivesTheFramesBackToTheBit) {
+  KithJson({"train", "anna", GenerateFrames(300)});
+  const std::string query = QueryFile();
+  KithJson({"expand", "anna", query, "-o", Path("out.npy"), "--index-rate", "0"});
+  EXPECT_EQ(npy::ReadMatrix(Path("out.npy"))->values, npy::ReadMatrix(query)->values);
+}
+
+TEST_F(CommandsTest, EveryRecipeAndMetricTrains) {
+  const std::string frames = GenerateFrames(400);
+  for (const char* recipe : {"auto", "rvc", "rvc-2023", "fastscan"}) {
+    for (const char* metric : {"l2", "inner-product", "cosine"}) {
+      const auto trained = KithJson({"train", "anna", frames, "--recipe", recipe, "--metric", metric});
+      EXPECT_EQ(trained["rows"], 400) << recipe << " " << metric;
+      EXPECT_EQ(KithJson({"show", "anna"})["metric"], metric);
+      EXPECT_EQ(KithJson({"search", "anna", QueryFile()})["rows"], 30) << recipe << " " << metric;
+    }
+  }
+}
+
+TEST_F(CommandsTest, DetachedTrainingGoesOnAlone) {
+  KithJson({"train", "anna", GenerateFrames(1000), "--detach"});
+  nlohmann::json shown;
+  do {
+    shown = KithJson({"show", "anna"});
+  } while (shown["generation"].is_null() || shown["generation"] == 0);
+  EXPECT_EQ(shown["rows"], 1000);
+}
+
+TEST_F(CommandsTest, TrainingAgainWithoutFramesTakesTheStoredOnes) {
+  KithJson({"train", "anna", GenerateFrames(200), "--recipe", "rvc"});
+  KithJson({"add", "anna", GenerateFrames(100, 2)});
+  const auto again = KithJson({"train", "anna"});
+  EXPECT_EQ(again["rows"], 300);
+  EXPECT_EQ(again["generation"], 2);
+  EXPECT_EQ(KithJson({"show", "anna"})["recipe"], "rvc");
+}
+
+TEST_F(CommandsTest, BadInputIsToldAndChangesNothing) {
+  KithJson({"train", "anna", GenerateFrames(300)});
+  std::filesystem::create_directory(Path("empty"));
+  std::ofstream(Path("broken.npy")) << "\x93NUMPY not really";
+  std::ofstream(Path("nan.npy"), std::ios::binary);
+  std::vector<float> nan(64, 0.5f);
+  nan[40] = NAN;
+  ASSERT_TRUE(npy::WriteMatrix(Path("nan.npy"), absl::MakeConstSpan(nan), 2, 32).ok());
+  ASSERT_TRUE(npy::WriteMatrix(Path("wide.npy"), absl::MakeConstSpan(std::vector<float>(80, 1.0f)), 2, 40).ok());
+  ASSERT_TRUE(npy::WriteMatrix(Path("none.npy"), absl::MakeConstSpan(std::vector<float>()), 0, 32).ok());
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"train", "x", Path("empty")}, "empty"},
+      {{"train", "x", Path("broken.npy")}, "broken.npy"},
+      {{"train", "x", Path("missing")}, "missing"},
+      {{"train", "x", Path("nan.npy")}, "row 1"},
+      {{"train", "x", Path("none.npy")}, "no"},
+      {{"train", "a/b", Path("wide.npy")}, "'/'"},
+      {{"train", "x", Path("wide.npy"), "--factory", "IVF0,Flat"}, "IVF0"},
+      {{"train", "x", Path("wide.npy"), "--factory", "IVF16,Flat"}, "16"},
+      {{"train", "x", Path("wide.npy"), "--factory", "Nonsense"}, "Nonsense"},
+      {{"train", "x"}, "none are stored"},
+      {{"add", "anna", Path("wide.npy")}, "40"},
+      {{"add", "anna", Path("nan.npy")}, "row 1"},
+      {{"add", "nobody", Path("wide.npy")}, "nobody"},
+      {{"search", "anna", Path("wide.npy")}, "40"},
+      {{"search", "anna", Path("nan.npy")}, "row 1"},
+      {{"search", "nobody", Path("wide.npy")}, "nobody"},
+      {{"delete", "nobody"}, "nobody"},
+  };
+  for (const auto& [arguments, expected] : cases) {
+    const Finished finished = Kith(arguments);
+    EXPECT_EQ(finished.exit_code, 1) << arguments[0] << " " << arguments[1];
+    EXPECT_THAT(finished.err, HasSubstr(expected)) << arguments[0] << " " << arguments[1];
+  }
+  EXPECT_EQ(KithJson({"list"})["experiments"].size(), 1u);
+  EXPECT_EQ(KithJson({"show", "anna"})["rows"], 300);
+}
+
+TEST_F(CommandsTest, WrongUsageIsTwo) {
+  EXPECT_EQ(Kith({}).exit_code, 2);
+  EXPECT_EQ(Kith({"dance"}).exit_code, 2);
+  EXPECT_EQ(Kith({"search", "anna"}).exit_code, 2);
+  EXPECT_EQ(Kith({"train", "anna", "x", "--recipe", "rvc", "--factory", "Flat"}).exit_code, 2);
+}
+
+TEST_F(CommandsTest, AServerThatIsNotThereIsThree) {
+  const std::string query = QueryFile();
+  StopServer(SIGTERM);
+  const Finished finished = Kith({"search", "anna", query});
+  EXPECT_EQ(finished.exit_code, 3);
+  EXPECT_THAT(finished.err, HasSubstr(address_));
+  EXPECT_EQ(Kith({"health"}).exit_code, 3);
+}
+
+}  // namespace
+}  // namespace kith::e2e

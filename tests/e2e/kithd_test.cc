@@ -1,0 +1,86 @@
+// How kithd starts, refuses to start, and stops.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <fstream>
+
+#include "tests/e2e/fixture.h"
+
+namespace kith::e2e {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class KithdTest : public EndToEnd {
+ protected:
+  std::string WriteConfig(const std::string& text) const {
+    std::ofstream(Path("kithd.yaml")) << text;
+    return Path("kithd.yaml");
+  }
+};
+
+TEST_F(KithdTest, SaysWhatItRunsOn) {
+  StartServer();
+  EXPECT_EQ(StopServer(SIGTERM), 0);
+  EXPECT_THAT(server_->err(), AllOf(HasSubstr("faiss 1.7.3"), HasSubstr("OpenBLAS"), HasSubstr("drained")));
+}
+
+TEST_F(KithdTest, SigintDrainsToo) {
+  StartServer();
+  EXPECT_EQ(StopServer(SIGINT), 0);
+}
+
+TEST_F(KithdTest, HelpAndVersion) {
+  EXPECT_THAT(RunProgram(Kithd(), {"--help"}).out, HasSubstr("--check-config"));
+  const Finished version = RunProgram(Kithd(), {"--version"});
+  EXPECT_EQ(version.exit_code, 0);
+  EXPECT_THAT(version.out, HasSubstr("kithd 0."));
+}
+
+TEST_F(KithdTest, AWrongCommandLineIsTwo) {
+  EXPECT_EQ(RunProgram(Kithd(), {"--no-such-flag"}).exit_code, 2);
+  EXPECT_EQ(RunProgram(Kithd(), {"--listen", "nonsense"}).exit_code, 2);
+  EXPECT_EQ(RunProgram(Kithd(), {"--log-level", "loud"}).exit_code, 2);
+  EXPECT_EQ(RunProgram(Kithd(), {"--config", Path("missing.yaml")}).exit_code, 2);
+}
+
+TEST_F(KithdTest, AWrongConfigurationNamesFileLineAndKey) {
+  const Finished unknown = RunProgram(Kithd(), {"--config", WriteConfig("search:\n  thread: 2\n")});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.err, AllOf(HasSubstr("kithd.yaml:2"), HasSubstr("search.thread")));
+  const Finished bad = RunProgram(Kithd(), {"--config", WriteConfig("limits:\n  k: 0\n")});
+  EXPECT_EQ(bad.exit_code, 2);
+  EXPECT_THAT(bad.err, AllOf(HasSubstr("kithd.yaml:2"), HasSubstr("limits.k")));
+}
+
+TEST_F(KithdTest, CheckConfigOnlyChecks) {
+  EXPECT_EQ(RunProgram(Kithd(), {"--check-config", "--config", KITH_SOURCE_FOLDER "/config/kithd.yaml"}).exit_code, 0);
+  EXPECT_EQ(RunProgram(Kithd(), {"--check-config", "--config", WriteConfig("listen: 7\n")}).exit_code, 2);
+}
+
+TEST_F(KithdTest, ATakenPortIsAnErrorAndNotShared) {
+  StartServer();
+  const Finished second = RunProgram(Kithd(), {"--listen", address_, "--data-dir", Path("other")});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.err, HasSubstr("cannot listen on " + address_));
+}
+
+TEST_F(KithdTest, ADataFolderThatCannotBeOneIsAnErrorThatNamesIt) {
+  std::ofstream(Path("file")) << "not a folder";
+  const Finished finished = RunProgram(Kithd(), {"--listen", "127.0.0.1:0", "--data-dir", Path("file")});
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_THAT(finished.err, HasSubstr(Path("file")));
+}
+
+TEST_F(KithdTest, ADataFolderHasOneServer) {
+  StartServer();
+  const Finished second = RunProgram(Kithd(), {"--listen", "127.0.0.1:0", "--data-dir", data_dir()});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.err, HasSubstr(data_dir()));
+  EXPECT_EQ(Kith({"health"}).exit_code, 0);
+}
+
+}  // namespace
+}  // namespace kith::e2e
