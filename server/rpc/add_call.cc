@@ -5,15 +5,20 @@
 #include "server/rpc/convert.h"
 #include "server/rpc/guard.h"
 #include "server/rpc/status.h"
+#include "server/rpc/unread.h"
 
 namespace kith::rpc {
 
-AddCall::AddCall(const Context& context, v1::AddResponse* response) : context_(context), response_(response) {
+AddCall::AddCall(const Context& context, v1::AddResponse* response) : context_(context), response_(response) { Read(); }
+
+void AddCall::Read() {
+  MarkUnread(&request_);
   StartRead(&request_);
 }
 
 void AddCall::OnReadDone(bool ok) {
   if (!ok) {
+    if (absl::Status status = CheckUnread(request_); !status.ok()) return End(status);
     // Half-closed, or gone: only a client that is still there can be sent something.
     StartSendInitialMetadata();
     return;
@@ -21,7 +26,7 @@ void AddCall::OnReadDone(bool ok) {
   context_.pool->Run([this] {
     const absl::Status status = Guarded([&] { return Take(); });
     if (!status.ok()) return End(status);
-    StartRead(&request_);
+    Read();
   });
 }
 

@@ -24,6 +24,7 @@ class AddCall : public grpc::ServerReadReactor<v1::AddRequest> {
   void OnDone() override { delete this; }
 
  private:
+  void Read();
   absl::Status Take();
   absl::Status CheckExperiment() const;
   absl::Status Add();

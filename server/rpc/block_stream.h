@@ -18,6 +18,7 @@
 #include "server/rpc/operation.h"
 #include "server/rpc/status.h"
 #include "server/rpc/stream_set.h"
+#include "server/rpc/unread.h"
 
 namespace kith::rpc {
 
@@ -70,7 +71,7 @@ class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typen
     reading_ = false;
     if (finished_) return;
     if (!ok) {
-      if (!end_) end_ = cancelled_ ? grpc::Status::CANCELLED : grpc::Status::OK;
+      if (!end_) end_ = cancelled_ ? grpc::Status::CANCELLED : ToGrpc(CheckUnread(incoming_->request));
     } else {
       taking_ = true;
       lock.unlock();
@@ -122,6 +123,7 @@ class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typen
 
   void Read() {
     incoming_ = std::make_shared<Block>();
+    MarkUnread(&incoming_->request);
     this->StartRead(&incoming_->request);
   }
 

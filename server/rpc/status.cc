@@ -12,9 +12,7 @@ namespace {
 // RESOURCE_EXHAUSTED and UNAVAILABLE always say when to try again.
 constexpr absl::Duration kDefaultRetryDelay = absl::Seconds(1);
 
-bool WantsRetryDelay(absl::StatusCode code) {
-  return code == absl::StatusCode::kResourceExhausted || code == absl::StatusCode::kUnavailable;
-}
+bool WantsRetryDelay(int code) { return code == grpc::RESOURCE_EXHAUSTED || code == grpc::UNAVAILABLE; }
 
 }  // namespace
 
@@ -31,7 +29,7 @@ google::rpc::Status ToProto(const absl::Status& status) {
   }
   info.set_domain("kith");
   proto.add_details()->PackFrom(info);
-  if (WantsRetryDelay(status.code())) {
+  if (WantsRetryDelay(proto.code())) {
     const absl::Duration delay = RetryDelayOf(status).value_or(kDefaultRetryDelay);
     google::rpc::RetryInfo retry;
     retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(delay));

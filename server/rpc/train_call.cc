@@ -6,8 +6,20 @@
 #include "server/rpc/convert.h"
 #include "server/rpc/guard.h"
 #include "server/rpc/status.h"
+#include "server/rpc/unread.h"
 
 namespace kith::rpc {
+namespace {
+
+v1::TrainResponse Progress(v1::Phase phase, int64_t done, int64_t total) {
+  v1::TrainResponse response;
+  response.set_phase(phase);
+  response.set_done(done);
+  response.set_total(total);
+  return response;
+}
+
+}  // namespace
 
 // What the training knows of the call; the call may be gone long before it.
 class TrainCall::Observer : public experiments::TrainingObserver {
@@ -35,6 +47,11 @@ class TrainCall::Observer : public experiments::TrainingObserver {
 };
 
 TrainCall::TrainCall(const Context& context) : context_(context), observer_(std::make_shared<Observer>(this)) {
+  Read();
+}
+
+void TrainCall::Read() {
+  MarkUnread(&request_);
   StartRead(&request_);
 }
 
@@ -51,14 +68,13 @@ void TrainCall::OnReadDone(bool ok) {
     if (ok && !end_) {
       lock.unlock();
       Send(v1::PHASE_RECEIVING, upload_.rows(), 0);
-      StartRead(&request_);
+      Read();
       return;
     }
-    busy_ = false;
+    busy_ = false;  // from here on the call may be gone once the lock is
     if (!end_) {
       stage_ = Stage::kConfirming;
-      lock.unlock();
-      return Send(v1::PHASE_RECEIVING, upload_.rows(), upload_.rows());
+      next_ = Progress(v1::PHASE_RECEIVING, upload_.rows(), upload_.rows());
     }
     Advance(std::move(lock));
   });
@@ -124,6 +140,7 @@ std::optional<storage::Request> TrainCall::Request() const {
 
 // Finds what would make the training fail, so that the client hears of it at once.
 absl::Status TrainCall::CheckUpload() {
+  if (absl::Status status = CheckUnread(request_); !status.ok()) return status;
   if (!opened_) return Error(Reason::kBadParameter, "experiment: no message came; the first one names the experiment");
   if (upload_.rows() > 0) {
     const auto plan =
@@ -172,12 +189,8 @@ absl::Status TrainCall::StartTraining() {
 }
 
 void TrainCall::Send(v1::Phase phase, int64_t done, int64_t total) {
-  v1::TrainResponse response;
-  response.set_phase(phase);
-  response.set_done(done);
-  response.set_total(total);
   std::unique_lock<std::mutex> lock(mutex_);
-  if (!end_) next_ = std::move(response);
+  if (!end_) next_ = Progress(phase, done, total);
   Advance(std::move(lock));
 }
 

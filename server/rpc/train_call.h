@@ -34,6 +34,8 @@ class TrainCall : public grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResp
   // upload is confirmed to the client first: only one that is still there can be sent something.
   enum class Stage { kUploading, kConfirming, kConfirmationSent, kStarted };
 
+  void Read();
+
   // These run in the pool, one at a time, while busy_.
   absl::Status Take();
   absl::Status Open();
