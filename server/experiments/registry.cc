@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/ids.h"
 #include "server/base/status.h"
+#include "server/retrieval/normalize.h"
 #include "server/retrieval/serialize.h"
 
 namespace kith::experiments {
@@ -123,6 +124,8 @@ absl::StatusOr<storage::AddRecord> Registry::Add(const std::string& name, retrie
   const auto experiment = FindExperiment(name);
   if (!experiment.ok()) return experiment.status();
   if (const auto early = ForAddition(**experiment); !early.ok()) return early.status();  // not behind a training's end
+  // Before anything is stored: the index would refuse them, and could not be loaded with them any more.
+  if (absl::Status status = retrieval::CheckNorms(frames); !status.ok()) return status;
   const std::lock_guard<std::mutex> change((*experiment)->change);
   const auto generation = ForAddition(**experiment);
   if (!generation.ok()) return generation.status();

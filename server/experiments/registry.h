@@ -37,8 +37,8 @@ class Registry {
   std::vector<Description> List(const std::string& after, size_t count) const;
 
   // Appends frames (of the experiment's dimension, finite): durable, and seen by every search that starts afterwards.
-  // One addition at a time for an experiment. EXPERIMENT_NOT_FOUND, DIMENSION_MISMATCH, REQUEST_ID_REUSED;
-  // FAILED_PRECONDITION TRAINING_IN_PROGRESS.
+  // One addition at a time for an experiment. EXPERIMENT_NOT_FOUND, DIMENSION_MISMATCH, REQUEST_ID_REUSED; NOT_FINITE
+  // for a row with a norm above retrieval::kMaxNorm; FAILED_PRECONDITION TRAINING_IN_PROGRESS.
   absl::StatusOr<storage::AddRecord> Add(const std::string& name, retrieval::FrameView frames,
                                          const std::optional<storage::Request>& request);
 

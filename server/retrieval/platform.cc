@@ -1,18 +1,13 @@
 #include "server/retrieval/platform.h"
 
+#include <cblas.h>
 #include <dlfcn.h>
 #include <faiss/Index.h>
 #include <faiss/utils/distances.h>
 #include <omp.h>
-#include <openblas_config.h>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-
-extern "C" {
-char* openblas_get_config();
-char* openblas_get_corename();
-}
 
 namespace kith::retrieval {
 namespace {

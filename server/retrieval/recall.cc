@@ -19,7 +19,7 @@ constexpr int64_t kQueries = 512;
 constexpr int kNeighbors = 8;
 constexpr double kPlateau = 0.005;
 
-Frames Midpoints(FrameView frames, int64_t seed) {
+Frames Mixtures(FrameView frames, int64_t seed) {
   std::mt19937_64 random(static_cast<uint64_t>(seed));
   std::uniform_int_distribution<int64_t> any_row(0, frames.rows - 1);
   Frames queries{frames.dimension, {}};
@@ -27,7 +27,7 @@ Frames Midpoints(FrameView frames, int64_t seed) {
   for (int64_t i = 0; i < kQueries; ++i) {
     const float* a = frames.row(any_row(random));
     const float* b = frames.row(any_row(random));
-    for (int j = 0; j < frames.dimension; ++j) queries.values.push_back(0.5f * a[j] + 0.5f * b[j]);
+    for (int j = 0; j < frames.dimension; ++j) queries.values.push_back((random() & 1) != 0 ? a[j] : b[j]);
   }
   return queries;
 }
@@ -51,7 +51,7 @@ class Measurement {
  public:
   Measurement(const faiss::Index& index, FrameView frames, Metric metric, float k_factor, int64_t seed)
       : index_(index), k_(static_cast<int>(std::min<int64_t>(kNeighbors, frames.rows))), k_factor_(k_factor) {
-    queries_ = Midpoints(frames, seed).values;
+    queries_ = Mixtures(frames, seed).values;
     std::vector<float> unit;
     const float* vectors = frames.data;
     if (metric == Metric::kCosine) {

@@ -1,0 +1,175 @@
+// Index::Search and Index::Blend beside plain faiss on the same index, in one run.
+//
+//   kith          Index::Search with one thread, as a worker of the server calls it
+//   faiss         faiss::Index::search with faiss's own settings: all cores, BLAS from 20 rows on
+//   faiss_1       the same with one thread
+//
+// Names end in rows of a block / stored frames N / dimension. Each index is built once, on first use; its quantiser is
+// trained in 4 iterations of k-means instead of 25, because only the time of a search matters here.
+#include <benchmark/benchmark.h>
+#include <faiss/IndexFlat.h>
+#include <faiss/IndexIVFFlat.h>
+#include <faiss/utils/distances.h>
+#include <omp.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "client/cli/speech_like.h"
+#include "server/retrieval/index.h"
+#include "server/retrieval/platform.h"
+#include "server/retrieval/recipe.h"
+
+namespace kith::bench {
+namespace {
+
+using retrieval::BuildPlan;
+using retrieval::BuildReport;
+using retrieval::Frames;
+using retrieval::FrameStore;
+using retrieval::Metric;
+using retrieval::Neighbors;
+using retrieval::SearchParams;
+
+constexpr int kNeighbors = 8;
+const int kAllThreads = omp_get_max_threads();
+
+Frames MadeFrames(int64_t rows, int dimension, uint64_t seed) {
+  return {dimension, cli::SpeechLike(dimension, seed).Next(rows)};
+}
+
+// The index of the rvc recipe over N made frames.
+std::unique_ptr<retrieval::Index> BuildRvc(int64_t rows, int dimension) {
+  const Frames frames = MadeFrames(rows, dimension, 2);
+  retrieval::Recipe recipe;
+  recipe.name = "rvc";
+  const absl::StatusOr<BuildPlan> plan = retrieval::PlanBuild(recipe, rows, dimension);
+  if (!plan.ok()) std::abort();
+  const int64_t nlist = std::atoll(plan->factory.c_str() + 3);  // "IVF769,Flat"
+  auto* quantizer = new faiss::IndexFlatL2(dimension);
+  auto index = std::make_unique<faiss::IndexIVFFlat>(quantizer, dimension, nlist);
+  index->own_fields = true;
+  index->cp.niter = 4;
+  index->cp.min_points_per_centroid = 1;
+  omp_set_num_threads(kAllThreads);
+  index->train(rows, frames.values.data());
+  index->add(rows, frames.values.data());
+  FrameStore stored(dimension);
+  stored.Append(frames.view());
+  BuildReport report;
+  report.factory = plan->factory;
+  report.nlist = nlist;
+  report.nprobe = 1;
+  return std::make_unique<retrieval::Index>(std::move(index), std::move(stored), Metric::kL2, report);
+}
+
+const retrieval::Index& TheIndex(int64_t rows, int dimension) {
+  static auto* const built = new std::map<std::pair<int64_t, int>, std::unique_ptr<retrieval::Index>>;
+  auto& index = (*built)[{rows, dimension}];
+  if (index == nullptr) {
+    std::cerr << "building IVF over " << rows << " x " << dimension << std::endl;
+    index = BuildRvc(rows, dimension);
+  }
+  return *index;
+}
+
+// A run of block-sized windows, so that not every block finds its lists in the cache.
+class Blocks {
+ public:
+  Blocks(int64_t rows, int dimension) : rows_(rows), frames_(MadeFrames(rows * kWindows, dimension, 3)) {}
+  retrieval::FrameView Next() { return frames_.view().Slice(rows_ * (next_++ % kWindows), rows_); }
+
+ private:
+  static constexpr int64_t kWindows = 32;
+  const int64_t rows_;
+  const Frames frames_;
+  int64_t next_ = 0;
+};
+
+struct Settings {
+  int threads;
+  int blas_threshold;
+};
+
+void Use(const Settings& settings) {
+  omp_set_num_threads(settings.threads);
+  faiss::distance_compute_blas_threshold = settings.blas_threshold;
+}
+
+void Kith(benchmark::State& state, int nprobe) {
+  const retrieval::Index& index = TheIndex(state.range(1), static_cast<int>(state.range(2)));
+  Blocks blocks(state.range(0), index.dimension());
+  retrieval::InitializeFaiss();
+  retrieval::SetThreadsOfThisThread(1);
+  for (auto _ : state) benchmark::DoNotOptimize(index.Search(blocks.Next(), {kNeighbors, nprobe, 0}));
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+void Faiss(benchmark::State& state, int nprobe, const Settings& settings) {
+  const retrieval::Index& index = TheIndex(state.range(1), static_cast<int>(state.range(2)));
+  const faiss::Index& plain = index.faiss_index();
+  Blocks blocks(state.range(0), index.dimension());
+  Use(settings);
+  faiss::IVFSearchParameters params;
+  params.nprobe = nprobe;
+  Neighbors neighbors(state.range(0), kNeighbors);
+  for (auto _ : state) {
+    const retrieval::FrameView block = blocks.Next();
+    plain.search(block.rows, block.data, kNeighbors, neighbors.distances.data(), neighbors.ids.data(), &params);
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+void Blend(benchmark::State& state, retrieval::Weighting weighting) {
+  const retrieval::Index& index = TheIndex(state.range(1), static_cast<int>(state.range(2)));
+  Blocks blocks(state.range(0), index.dimension());
+  retrieval::InitializeFaiss();
+  retrieval::SetThreadsOfThisThread(1);
+  const retrieval::FrameView block = blocks.Next();
+  const absl::StatusOr<Neighbors> neighbors = index.Search(block, {kNeighbors, 1, 0});
+  if (!neighbors.ok()) return state.SkipWithError("the search failed");
+  retrieval::BlendParams params;
+  params.weighting = weighting;
+  std::vector<float> out(block.size());
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(index.Blend(block, *neighbors, params, out.data()));
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+constexpr int kFaissThreshold = 20;  // faiss's default
+
+void Sizes(benchmark::internal::Benchmark* benchmark) {
+  for (const int64_t dimension : {256, 768}) {
+    for (const int64_t stored : {7000, 30000, 100000}) {
+      for (const int64_t block : {16, 64, 512}) benchmark->Args({block, stored, dimension});
+    }
+  }
+  benchmark->UseRealTime()->Unit(benchmark::kMicrosecond);
+}
+
+// What auto's choice costs: about as many lists as it takes on real frames (docs/recall.md).
+void LargeVoice(benchmark::internal::Benchmark* benchmark) {
+  for (const int64_t block : {16, 64, 512}) benchmark->Args({block, 30000, 768});
+  benchmark->UseRealTime()->Unit(benchmark::kMicrosecond);
+}
+
+BENCHMARK_CAPTURE(Kith, nprobe_1, 1)->Apply(Sizes);
+BENCHMARK_CAPTURE(Faiss, nprobe_1, 1, {kAllThreads, kFaissThreshold})->Apply(Sizes);
+BENCHMARK_CAPTURE(Faiss, nprobe_1_one_thread, 1, {1, kFaissThreshold})->Apply(Sizes);
+BENCHMARK_CAPTURE(Kith, nprobe_14, 14)->Apply(LargeVoice);
+BENCHMARK_CAPTURE(Faiss, nprobe_14, 14, {kAllThreads, kFaissThreshold})->Apply(LargeVoice);
+BENCHMARK_CAPTURE(Faiss, nprobe_14_one_thread, 14, {1, kFaissThreshold})->Apply(LargeVoice);
+BENCHMARK_CAPTURE(Blend, inverse_square, retrieval::Weighting::kInverseSquare)->Apply(Sizes);
+BENCHMARK_CAPTURE(Blend, alpha, retrieval::Weighting::kAlpha)->Apply(Sizes);
+
+}  // namespace
+}  // namespace kith::bench
+
+BENCHMARK_MAIN();
