@@ -1,6 +1,7 @@
 // kithd: puts the rooms together, serves until it is told to stop, drains.
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -56,7 +57,8 @@ void LogTraining(const std::string& name, const absl::Status& status, double sec
 
 experiments::TrainerOptions TrainingOptions(const config::Training& training, int cores) {
   experiments::TrainerOptions options;
-  options.threads = training.threads > 0 ? training.threads : cores;
+  const int threads = training.threads > 0 ? training.threads : cores;
+  options.threads = std::max(1, threads / training.concurrent);
   options.concurrent = training.concurrent;
   options.nice = training.nice;
   options.queue = training.queue;
