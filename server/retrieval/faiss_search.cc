@@ -2,6 +2,7 @@
 
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexIVF.h>
+#include <faiss/IndexIVFFastScan.h>
 #include <faiss/IndexIVFPQFastScan.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/IndexRefine.h>
@@ -11,6 +12,8 @@
 #include <memory>
 #include <utility>
 #include <vector>
+
+#include "server/retrieval/packed_centroids.h"
 
 namespace kith::retrieval {
 namespace {
@@ -67,7 +70,8 @@ void SearchRefined(const faiss::IndexRefine& index, int64_t n, const float* quer
   const auto& vectors = dynamic_cast<const faiss::IndexFlat&>(*index.refine_index);
   for (int64_t first = 0; first < n; first += rows_at_once) {
     const int64_t rows = std::min(rows_at_once, n - first);
-    SearchShared(*index.base_index, rows, queries + first * index.d, base, base_distances.data(), candidates.data());
+    SearchShared(*index.base_index, nullptr, rows, queries + first * index.d, base, base_distances.data(),
+                 candidates.data());
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t row = first + i;
       Rerank(vectors, queries + row * index.d, candidates.data() + i * base.k, base.k, params.k,
@@ -76,25 +80,46 @@ void SearchRefined(const faiss::IndexRefine& index, int64_t n, const float* quer
   }
 }
 
+void SearchLists(const faiss::IndexIVF& index, const PackedCentroids* centroids, int64_t n, const float* queries,
+                 const SearchParams& params, float* distances, int64_t* ids) {
+  faiss::IVFSearchParameters lists;
+  lists.nprobe = params.nprobe;
+  if (centroids == nullptr) return index.search(n, queries, params.k, distances, ids, &lists);
+  std::vector<int64_t> assigned(n * params.nprobe);
+  std::vector<float> coarse_distances(n * params.nprobe);
+  centroids->Nearest(n, queries, params.nprobe, assigned.data(), coarse_distances.data());
+  faiss::IndexIVFStats stats;  // instead of faiss's global ones, which are not for several threads
+  index.search_preassigned(n, queries, params.k, assigned.data(), coarse_distances.data(), distances, ids, false,
+                           &lists, &stats);
+}
+
 }  // namespace
 
-void SearchShared(const faiss::Index& index, int64_t n, const float* queries, const SearchParams& params,
-                  float* distances, int64_t* ids) {
+void SearchShared(const faiss::Index& index, const PackedCentroids* centroids, int64_t n, const float* queries,
+                  const SearchParams& params, float* distances, int64_t* ids) {
   if (const auto* refined = dynamic_cast<const faiss::IndexRefine*>(&index)) {
     SearchRefined(*refined, n, queries, params, distances, ids);
   } else if (const auto* transformed = dynamic_cast<const faiss::IndexPreTransform*>(&index)) {
     const float* applied = transformed->apply_chain(n, queries);
     const std::unique_ptr<const float[]> owned(applied == queries ? nullptr : applied);
-    SearchShared(*transformed->index, n, applied, params, distances, ids);
+    SearchShared(*transformed->index, nullptr, n, applied, params, distances, ids);
   } else if (const auto* fast_scan = dynamic_cast<const faiss::IndexIVFPQFastScan*>(&index)) {
     FastScanView(*fast_scan, params.nprobe).Search(n, queries, params.k, distances, ids);
-  } else if (dynamic_cast<const faiss::IndexIVF*>(&index) != nullptr) {
-    faiss::IVFSearchParameters lists;
-    lists.nprobe = params.nprobe;
-    index.search(n, queries, params.k, distances, ids, &lists);
+  } else if (const auto* lists = dynamic_cast<const faiss::IndexIVF*>(&index)) {
+    SearchLists(*lists, centroids, n, queries, params, distances, ids);
   } else {
     index.search(n, queries, params.k, distances, ids);
   }
+}
+
+std::unique_ptr<PackedCentroids> PackCentroids(const faiss::Index& index) {
+  const auto* lists = dynamic_cast<const faiss::IndexIVF*>(&index);
+  if (lists == nullptr || dynamic_cast<const faiss::IndexIVFFastScan*>(lists) != nullptr) return nullptr;
+  const auto* quantizer = dynamic_cast<const faiss::IndexFlat*>(lists->quantizer);
+  if (quantizer == nullptr || quantizer->ntotal != static_cast<int64_t>(lists->nlist)) return nullptr;
+  return std::make_unique<PackedCentroids>(
+      quantizer->get_xb(), quantizer->ntotal, quantizer->d,
+      quantizer->metric_type == faiss::METRIC_L2 ? Metric::kL2 : Metric::kInnerProduct);
 }
 
 }  // namespace kith::retrieval

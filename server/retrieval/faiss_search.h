@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "server/retrieval/search.h"
 
@@ -14,10 +15,16 @@ struct Index;
 
 namespace kith::retrieval {
 
+class PackedCentroids;
+
 // Answers as faiss does with these parameters set: for n queries of index.d values, n x k distances and ids.
-// `queries` are in the index's own space (of norm 1 for cosine). Throws what faiss throws. Thread-safe beside other
-// searches.
-void SearchShared(const faiss::Index& index, int64_t n, const float* queries, const SearchParams& params,
-                  float* distances, int64_t* ids);
+// `queries` are in the index's own space (of norm 1 for cosine). `centroids`, if any, are those of the index's
+// quantiser, see PackCentroids. Throws what faiss throws. Thread-safe beside other searches.
+void SearchShared(const faiss::Index& index, const PackedCentroids* centroids, int64_t n, const float* queries,
+                  const SearchParams& params, float* distances, int64_t* ids);
+
+// The centroids of an index that SearchShared can use them for: lists over a flat quantiser, but for FastScan, which
+// takes no lists from outside. Otherwise null.
+std::unique_ptr<PackedCentroids> PackCentroids(const faiss::Index& index);
 
 }  // namespace kith::retrieval

@@ -13,6 +13,7 @@
 #include "server/retrieval/guard.h"
 #include "server/retrieval/memory.h"
 #include "server/retrieval/normalize.h"
+#include "server/retrieval/packed_centroids.h"
 
 namespace kith::retrieval {
 namespace {
@@ -52,6 +53,7 @@ Index::Index(std::unique_ptr<faiss::Index> index, FrameStore frames, Metric metr
     : dimension_(frames.dimension()),
       metric_(metric),
       report_(std::move(report)),
+      centroids_(PackCentroids(*index)),
       index_(std::move(index)),
       frames_(std::move(frames)) {}
 
@@ -106,7 +108,8 @@ absl::StatusOr<Neighbors> Index::Search(FrameView queries, const SearchParams& p
     if (!too_large.empty()) vectors = WithZeroRows({vectors, queries.rows, queries.dimension}, too_large, &scratch);
     {
       const ReadLock lock(*this);
-      SearchShared(*index_, queries.rows, vectors, params, neighbors.distances.data(), neighbors.ids.data());
+      SearchShared(*index_, centroids_.get(), queries.rows, vectors, params, neighbors.distances.data(),
+                   neighbors.ids.data());
     }
     for (const int64_t row : too_large) std::fill_n(neighbors.ids.begin() + row * params.k, params.k, -1);
   });

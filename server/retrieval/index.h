@@ -20,6 +20,8 @@ struct Index;
 
 namespace kith::retrieval {
 
+class PackedCentroids;
+
 // Thread-safe: searches and blends run side by side; an Add waits for those that run and holds off new ones for as long
 // as it takes to append a few rows. Frames never change or go away.
 class Index {
@@ -70,6 +72,7 @@ class Index {
   const int dimension_;
   const Metric metric_;
   const BuildReport report_;
+  const std::unique_ptr<const PackedCentroids> centroids_;  // null where the index has none that could be packed
 
   // A writer holds gate_ while it waits, so that a steady stream of readers cannot starve it.
   mutable std::mutex gate_;

@@ -49,9 +49,11 @@ Platform DescribePlatform() {
 
 void InitializeFaiss() {
   // By default faiss computes the distances of fewer than 20 queries one by one; a block has 16, and as a matrix
-  // product they take less than half the time (docs/performance.md). It also makes a row's result the same in a block
-  // of any size.
+  // product they take less than half the time (docs/performance.md).
   faiss::distance_compute_blas_threshold = 1;
+  // For each such product faiss allocates room for this many queries x 1024 distances, however few there are. Its
+  // default of 4096 makes that 16 MB, which the allocator asks the kernel for and gives back in every search.
+  faiss::distance_compute_blas_query_bs = 512;
 }
 
 void SetThreadsOfThisThread(int threads) { omp_set_num_threads(threads); }

@@ -10,6 +10,7 @@
 #include "server/base/status.h"
 #include "server/retrieval/faiss_search.h"
 #include "server/retrieval/normalize.h"
+#include "server/retrieval/packed_centroids.h"
 #include "server/retrieval/search.h"
 
 namespace kith::retrieval {
@@ -50,7 +51,10 @@ std::vector<int64_t> ExactNeighbors(const float* vectors, FrameView shape, const
 class Measurement {
  public:
   Measurement(const faiss::Index& index, FrameView frames, Metric metric, float k_factor, int64_t seed)
-      : index_(index), k_(static_cast<int>(std::min<int64_t>(kNeighbors, frames.rows))), k_factor_(k_factor) {
+      : index_(index),
+        centroids_(PackCentroids(index)),
+        k_(static_cast<int>(std::min<int64_t>(kNeighbors, frames.rows))),
+        k_factor_(k_factor) {
     queries_ = Mixtures(frames, seed).values;
     std::vector<float> unit;
     const float* vectors = frames.data;
@@ -65,7 +69,8 @@ class Measurement {
   double RecallAt(int nprobe) const {
     std::vector<int64_t> ids(kQueries * k_);
     std::vector<float> distances(kQueries * k_);
-    SearchShared(index_, kQueries, queries_.data(), {k_, nprobe, k_factor_}, distances.data(), ids.data());
+    SearchShared(index_, centroids_.get(), kQueries, queries_.data(), {k_, nprobe, k_factor_}, distances.data(),
+                 ids.data());
     int64_t found = 0;
     for (int64_t i = 0; i < kQueries; ++i) {
       const auto exact = exact_.begin() + i * k_;
@@ -77,6 +82,7 @@ class Measurement {
 
  private:
   const faiss::Index& index_;
+  const std::unique_ptr<PackedCentroids> centroids_;
   const int k_;
   const float k_factor_;
   std::vector<float> queries_;
