@@ -5,7 +5,7 @@
 //   faiss_1       the same with one thread
 //
 // Names end in rows of a block / stored frames N / dimension. Each index is built once, on first use; its quantiser is
-// trained in 4 iterations of k-means instead of 25, because only the time of a search matters here.
+// trained in 4 iterations of k-means instead of 10, because only the time of a search matters here.
 #include <benchmark/benchmark.h>
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexIVFFlat.h>
