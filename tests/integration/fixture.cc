@@ -31,7 +31,7 @@ void WaitUntil(const std::function<bool()>& condition) {
   const auto deadline = steady_clock::now() + std::chrono::seconds(120);
   while (!condition()) {
     if (steady_clock::now() > deadline) throw std::runtime_error("what was waited for has not come");
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::yield();
   }
 }
 
