@@ -61,14 +61,14 @@ Engine::~Engine() {
 }
 
 absl::Status Engine::Submit(Job job) {
-  bool earlier_deadline = false;
+  bool wake_watch = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    earlier_deadline = job.deadline < queue_.NextDeadline();
+    wake_watch = job.deadline < watched_until_;
     if (absl::Status status = queue_.Push(std::move(job)); !status.ok()) return status;
   }
   work_.notify_one();
-  if (earlier_deadline) deadlines_.notify_one();
+  if (wake_watch) deadlines_.notify_one();
   return absl::OkStatus();
 }
 
@@ -109,11 +109,11 @@ void Engine::RunBatch(const std::vector<Slice>& batch) {
 void Engine::WatchDeadlines() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_) {
-    const TimePoint next = queue_.NextDeadline();
-    if (next == kNoDeadline) {
+    watched_until_ = queue_.NextDeadline();
+    if (watched_until_ == kNoDeadline) {
       deadlines_.wait(lock);
     } else {
-      deadlines_.wait_until(lock, next);
+      deadlines_.wait_until(lock, watched_until_);
     }
     std::vector<std::shared_ptr<Task>> given_up;
     queue_.Expire(Clock::now(), &given_up);

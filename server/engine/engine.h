@@ -39,10 +39,13 @@ class Engine {
 
   std::mutex mutex_;
   std::condition_variable work_;       // the queue is not empty, or stopping_
-  std::condition_variable deadlines_;  // an earlier deadline came in, or stopping_
+  std::condition_variable deadlines_;  // a deadline before watched_until_ came in, or stopping_
   BatchQueue queue_;                   // guarded by mutex_
   bool stopping_ = false;              // guarded by mutex_
-  std::vector<std::thread> threads_;   // constant after construction
+  // When the watch over deadlines wakes by itself; guarded by mutex_. It is left to sleep on when the job that it was
+  // set for is done, so that a lone block, which is always the first in the queue, need not wake it.
+  TimePoint watched_until_ = kNoDeadline;
+  std::vector<std::thread> threads_;  // constant after construction
 };
 
 }  // namespace kith::engine

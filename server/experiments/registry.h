@@ -61,7 +61,7 @@ class Registry {
     bool deleted = false;
     absl::Time created;
     absl::Time updated;
-    std::mutex change;  // held by whoever adds, trains or deletes; taken before mutex_
+    std::mutex change;  // held by whoever adds or deletes; taken before mutex_
   };
 
   Registry(storage::Store* store, int64_t max_experiments) : store_(store), max_experiments_(max_experiments) {}
@@ -95,8 +95,8 @@ class TrainingLease {
   // The generation that serves, or null.
   std::shared_ptr<const Generation> current() const;
 
-  // Waits until an addition that was under way is through; no other starts as long as the result lives.
-  std::unique_lock<std::mutex> HoldChanges() const { return std::unique_lock<std::mutex>(experiment_->change); }
+  // Waits until an addition that was under way is through. Those that come later see the lease and are refused.
+  void WaitForAddition() const { const std::lock_guard<std::mutex> through(experiment_->change); }
 
   // Makes a stored generation the one that serves, in one step.
   void Replace(const storage::ExperimentRecord& record, std::unique_ptr<retrieval::Index> index);

@@ -93,7 +93,7 @@ absl::StatusOr<retrieval::Frames> Trainer::StoredFrames(const TrainingRequest& r
 
 absl::Status Trainer::Train(const TrainingRequest& request) {
   if (stopping_) return ShuttingDown();
-  const auto changes = request.lease->HoldChanges();
+  request.lease->WaitForAddition();
   retrieval::Recipe recipe = request.recipe.value_or(retrieval::Recipe());
   retrieval::Frames stored;
   if (request.frames.values.empty()) {

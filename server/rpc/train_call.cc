@@ -154,9 +154,8 @@ absl::Status TrainCall::CheckUpload() {
   return absl::OkStatus();
 }
 
-absl::Status TrainCall::FindEarlierResult(bool* found) {
+absl::Status TrainCall::FindEarlierResult(const std::optional<storage::Request>& request, bool* found) {
   *found = false;
-  const auto request = Request();
   if (!request) return absl::OkStatus();
   const auto record = context_.store->FindRequest(lease_->name(), request->id);
   if (!record.ok()) return record.status();
@@ -170,8 +169,9 @@ absl::Status TrainCall::FindEarlierResult(bool* found) {
 }
 
 absl::Status TrainCall::StartTraining() {
+  const std::optional<storage::Request> request = Request();
   bool done_before = false;
-  if (absl::Status status = FindEarlierResult(&done_before); !status.ok()) return status;
+  if (absl::Status status = FindEarlierResult(request, &done_before); !status.ok()) return status;
   if (done_before) {
     experiments::Description description = lease_->Describe();
     description.training = false;
@@ -180,7 +180,7 @@ absl::Status TrainCall::StartTraining() {
     return absl::OkStatus();
   }
   experiments::TrainingRequest training;
-  training.request = Request();
+  training.request = request;
   training.lease = std::move(lease_);
   training.recipe = std::move(recipe_);
   training.frames = upload_.TakeFrames();

@@ -41,7 +41,7 @@ class TrainCall : public grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResp
   absl::Status Open();
   absl::Status CheckUpload();
   absl::Status StartTraining();
-  absl::Status FindEarlierResult(bool* found);
+  absl::Status FindEarlierResult(const std::optional<storage::Request>& request, bool* found);
 
   std::optional<storage::Request> Request() const;
 
