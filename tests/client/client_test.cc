@@ -1,5 +1,6 @@
 #include "client/cpp/client.h"
 
+#include <future>
 #include <thread>
 
 #include "client/cpp/error.h"
@@ -177,10 +178,15 @@ TEST(ClientTest, TrainWithoutFramesIsAnErrorAndNotARetraining) {
   EXPECT_EQ(again->rows, 0);  // sent: the server's own are used
 }
 
+// Gives some frames, then fails once the server is at the call.
 class BrokenSource final : public FrameSource {
  public:
+  explicit BrokenSource(std::future<void> server_began) : server_began_(std::move(server_began)) {}
   absl::StatusOr<FramesView> Next() override {
-    if (given_) return absl::InvalidArgumentError("b.npy: truncated");
+    if (given_) {
+      server_began_.wait();
+      return absl::InvalidArgumentError("b.npy: truncated");
+    }
     given_ = true;
     return FramesView(frames_);
   }
@@ -188,16 +194,22 @@ class BrokenSource final : public FrameSource {
 
  private:
   const Frames frames_ = Numbered(10, 4);
+  const std::future<void> server_began_;
   bool given_ = false;
 };
 
 TEST(ClientTest, AFailingSourceCancelsTheTrainingAndItsErrorIsTold) {
-  auto server = std::make_unique<FakeServer>();
-  BrokenSource source;
-  const auto built = Client(To(*server)).Train("voice", source);
+  FakeServer server;
+  std::promise<void> began;
+  server.retrieval.before = [&] {
+    began.set_value();
+    return grpc::Status::OK;
+  };
+  BrokenSource source(began.get_future());
+  const auto built = Client(To(server)).Train("voice", source);
   EXPECT_EQ(built.status().message(), "b.npy: truncated");
-  server->server().Shutdown();  // waits for the handler
-  EXPECT_TRUE(server->retrieval.train_cancelled);
+  server.server().Shutdown();  // waits for the handler
+  EXPECT_TRUE(server.retrieval.train_cancelled);
 }
 
 TEST(ClientTest, ATrainingThatIsRefusedTellsWhy) {

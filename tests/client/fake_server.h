@@ -71,11 +71,11 @@ class FakeRetrieval : public v1::Retrieval::Service {
     if (grpc::Status status = before(); !status.ok()) return status;
     int64_t rows = 0;
     while (stream->Read(&request)) rows += NoteRows(request.frames());
-    if (context->IsCancelled()) {
+    // Half-closed, or gone: only a client that is still there can be sent something.
+    if (!Report(stream, v1::PHASE_RECEIVING, rows)) {
       train_cancelled = true;
       return grpc::Status::CANCELLED;
     }
-    Report(stream, v1::PHASE_RECEIVING, rows);
     Report(stream, v1::PHASE_QUEUED, 0);
     Report(stream, v1::PHASE_TRAINING, 10);
     v1::TrainResponse done;
@@ -188,12 +188,12 @@ class FakeRetrieval : public v1::Retrieval::Service {
     request_rows_.push_back(RowsOf(batch));
     return request_rows_.back();
   }
-  static void Report(grpc::ServerReaderWriter<v1::TrainResponse, v1::TrainRequest>* stream, v1::Phase phase,
+  static bool Report(grpc::ServerReaderWriter<v1::TrainResponse, v1::TrainRequest>* stream, v1::Phase phase,
                      int64_t done) {
     v1::TrainResponse response;
     response.set_phase(phase);
     response.set_done(done);
-    stream->Write(response);
+    return stream->Write(response);
   }
 
   template <typename Value>
