@@ -86,15 +86,14 @@ class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typen
   void OnWriteDone(bool ok) override {
     std::unique_lock<std::mutex> lock(mutex_);
     writing_ = false;
-    if (!ok) cancelled_ = true;
     pending_.pop_front();
+    if (!ok) SetCancelled();
     Advance(std::move(lock));
   }
 
   void OnCancel() override {
     std::unique_lock<std::mutex> lock(mutex_);
-    cancelled_ = true;
-    if (!end_) end_ = grpc::Status::CANCELLED;
+    SetCancelled();
     Advance(std::move(lock));
   }
 
@@ -183,6 +182,12 @@ class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typen
     std::unique_lock<std::mutex> lock(mutex_);
     block->ready = true;
     Advance(std::move(lock));
+  }
+
+  // With mutex_ held.
+  void SetCancelled() {
+    cancelled_ = true;
+    if (!end_) end_ = grpc::Status::CANCELLED;
   }
 
   // Starts whatever is due now.

@@ -6,12 +6,14 @@
 namespace kith::testing {
 namespace {
 
+constexpr int kStreams = 10;
+
 class OverloadTest : public IntegrationTest {
  protected:
   OverloadTest() {
     options_.engine.threads = 1;
     options_.engine.queue_rows = 64;
-    options_.limits.streams = 3;
+    options_.limits.streams = kStreams;
   }
   ~OverloadTest() override { gate_->Open(); }
 
@@ -95,7 +97,7 @@ TEST_F(OverloadTest, ACallThatTheQueueHasNoRoomForIsRefusedForNow) {
 TEST_F(OverloadTest, MoreStreamsThanTheLimitAreRefusedUntilOneEnds) {
   gate_->Open();
   std::vector<std::unique_ptr<SearchStream>> streams;
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < kStreams; ++i) {
     streams.push_back(OpenStream());
     ASSERT_TRUE(streams.back()->Write(1, View(block_)).ok());
     Next(*streams.back());  // it is open
@@ -113,7 +115,7 @@ TEST_F(OverloadTest, MoreStreamsThanTheLimitAreRefusedUntilOneEnds) {
 }
 
 TEST_F(OverloadTest, AClientThatDisappearsWithBlocksUnderWayHarmsNobody) {
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < kStreams; ++i) {  // as many as may be open: the worker is held, so that none of them ends yet
     const auto stream = OpenStream();
     for (int j = 0; j < 4; ++j) ASSERT_TRUE(stream->Write(j, View(block_)).ok());
     if (i == 0) service().WaitUntilTaken("voice");
