@@ -17,6 +17,34 @@ absl::Time FromProto(const google::protobuf::Timestamp& time) {
   return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
 }
 
+void ToProto(const Compression& compression, v1::Compression* proto) {
+  proto->set_centres(compression.centres);
+  if (compression.batch_size) proto->set_batch_size(*compression.batch_size);
+  if (compression.iterations) proto->set_iterations(*compression.iterations);
+}
+
+void ToProto(const Expansion& expansion, v1::Expansion* proto) {
+  proto->set_neighbors(expansion.neighbors);
+  if (expansion.alpha) proto->set_alpha(*expansion.alpha);
+  proto->set_unit_norm(expansion.unit_norm);
+}
+
+Compression FromProto(const v1::Compression& proto) {
+  Compression compression;
+  compression.centres = proto.centres();
+  if (proto.has_batch_size()) compression.batch_size = proto.batch_size();
+  if (proto.has_iterations()) compression.iterations = proto.iterations();
+  return compression;
+}
+
+Expansion FromProto(const v1::Expansion& proto) {
+  Expansion expansion;
+  expansion.neighbors = proto.neighbors();
+  if (proto.has_alpha()) expansion.alpha = proto.alpha();
+  expansion.unit_norm = proto.unit_norm();
+  return expansion;
+}
+
 absl::Status BadAnswer(const std::string& what) {
   return absl::InternalError(absl::StrCat("the server's answer is damaged: ", what));
 }
@@ -57,6 +85,8 @@ void ToProto(const Recipe& recipe, v1::Recipe* proto) {
   if (recipe.nprobe) proto->set_nprobe(*recipe.nprobe);
   if (recipe.k_factor) proto->set_k_factor(*recipe.k_factor);
   if (recipe.seed) proto->set_seed(*recipe.seed);
+  if (recipe.compression) ToProto(*recipe.compression, proto->mutable_compression());
+  if (recipe.expansion) ToProto(*recipe.expansion, proto->mutable_expansion());
 }
 
 void ToProto(const SearchParams& params, v1::SearchParams* proto) {
@@ -135,6 +165,9 @@ Experiment FromProto(const v1::Experiment& proto) {
   result.recall_at_8 = proto.recall_at_8();
   result.bytes = proto.bytes();
   result.resident = proto.resident();
+  if (proto.has_compression()) result.compression = FromProto(proto.compression());
+  if (proto.has_expansion()) result.expansion = FromProto(proto.expansion());
+  result.source_sha256 = proto.source_sha256();
   if (proto.has_created()) result.created = FromProto(proto.created());
   if (proto.has_updated()) result.updated = FromProto(proto.updated());
   return result;
@@ -158,6 +191,8 @@ TrainPhase FromProto(v1::Phase phase) {
       return TrainPhase::kSaving;
     case v1::PHASE_DONE:
       return TrainPhase::kDone;
+    case v1::PHASE_CHECKING:
+      return TrainPhase::kChecking;
     default:
       return TrainPhase::kReceiving;
   }

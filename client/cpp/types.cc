@@ -48,6 +48,8 @@ std::string_view PhaseName(TrainPhase phase) {
       return "saving";
     case TrainPhase::kDone:
       return "done";
+    case TrainPhase::kChecking:
+      return "checking";
   }
   return "unknown";
 }

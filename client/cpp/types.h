@@ -41,6 +41,21 @@ enum class Metric { kL2, kInnerProduct, kCosine };
 // "l2", "inner-product", "cosine".
 std::string_view MetricName(Metric metric);
 
+// Mini-batch k-means before the index is built: the centres replace the frames.
+struct Compression {
+  int64_t centres = 0;            // 1 to the number of frames
+  std::optional<int> batch_size;  // rows a step; unset: 256 x the server's training threads
+  std::optional<int> iterations;  // passes over the frames at most; unset: 100
+};
+
+// Alpha expansion of the stored frames before the index is built, after Compression: each becomes the mean of its
+// nearest, weighted by max(0, cosine)^alpha.
+struct Expansion {
+  int neighbors = 0;           // itself included; 1 to the number of frames
+  std::optional<float> alpha;  // 0 or more; unset: 3
+  bool unit_norm = false;      // rows of norm 1 instead of each row's own norm
+};
+
 // How an index is made. Empty: the recipe `auto`. What is unset is the recipe's own.
 struct Recipe {
   std::string name;     // auto, rvc, rvc-2023 or fastscan
@@ -49,6 +64,8 @@ struct Recipe {
   std::optional<int> nprobe;      // default for searches, 1 to nlist
   std::optional<float> k_factor;  // candidates re-ranked per neighbour, 1 to 1024; unset: 4
   std::optional<int64_t> seed;    // unset: 1234
+  std::optional<Compression> compression;
+  std::optional<Expansion> expansion;
 };
 
 // What is unset is the experiment's own; an explicit 0 is an error.
@@ -107,6 +124,9 @@ struct Experiment {
   double recall_at_8 = 0;
   int64_t bytes = 0;  // in memory
   bool resident = false;
+  std::optional<Compression> compression;  // what was done to the frames before the index was built
+  std::optional<Expansion> expansion;
+  std::string source_sha256;  // of the index file that was imported; empty: it was trained
   absl::Time created = absl::InfinitePast();
   absl::Time updated = absl::InfinitePast();
 };
@@ -114,7 +134,18 @@ struct Experiment {
 // "training", "ready", "failed", "unknown".
 std::string_view StateName(Experiment::State state);
 
-enum class TrainPhase { kReceiving, kQueued, kCompressing, kExpanding, kTraining, kAdding, kMeasuring, kSaving, kDone };
+enum class TrainPhase {
+  kReceiving,
+  kQueued,
+  kCompressing,
+  kExpanding,
+  kTraining,
+  kAdding,
+  kMeasuring,
+  kSaving,
+  kDone,
+  kChecking
+};
 
 // "receiving", "queued", ...
 std::string_view PhaseName(TrainPhase phase);

@@ -38,6 +38,8 @@ ReasonEntry EntryOf(Reason reason) {
       return {"EMPTY_BATCH", absl::StatusCode::kInvalidArgument};
     case Reason::kBadParameter:
       return {"BAD_PARAMETER", absl::StatusCode::kInvalidArgument};
+    case Reason::kBadIndex:
+      return {"BAD_INDEX", absl::StatusCode::kInvalidArgument};
     case Reason::kRequestIdReused:
       return {"REQUEST_ID_REUSED", absl::StatusCode::kAlreadyExists};
     case Reason::kOverloaded:

@@ -24,6 +24,7 @@ enum class Reason {
   kNotFinite,
   kEmptyBatch,
   kBadParameter,
+  kBadIndex,
   kRequestIdReused,
   kOverloaded,
   kMemoryBudget,

@@ -47,17 +47,26 @@ Trainer::Trainer(storage::Store* store, const TrainerOptions& options)
 
 Trainer::~Trainer() { Cancel(); }
 
+absl::Status Trainer::CheckRoom(int64_t waiting) const {
+  if (waiting < options_.queue) return absl::OkStatus();
+  return WithRetryDelay(
+      Error(Reason::kOverloaded, absl::StrCat(waiting, " trainings wait already; try again when some are done")),
+      absl::Seconds(10));
+}
+
 absl::Status Trainer::Start(TrainingRequest request) {
   const auto waiting = static_cast<int64_t>(pool_.waiting());
-  if (waiting >= options_.queue) {
-    return WithRetryDelay(
-        Error(Reason::kOverloaded, absl::StrCat(waiting, " trainings wait already; try again when some are done")),
-        absl::Seconds(10));
-  }
+  if (absl::Status status = CheckRoom(waiting); !status.ok()) return status;
   Report(request, Phase::kQueued, 0, waiting);
   // std::function wants to be able to copy what it holds.
   auto shared = std::make_shared<TrainingRequest>(std::move(request));
   pool_.Run([this, shared] { Run(std::move(*shared)); });
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::Queue(std::function<void()> work) {
+  if (absl::Status status = CheckRoom(static_cast<int64_t>(pool_.waiting())); !status.ok()) return status;
+  pool_.Run(std::move(work));
   return absl::OkStatus();
 }
 

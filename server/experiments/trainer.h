@@ -1,4 +1,5 @@
 // Trainings: they wait their turn, run on threads of their own at low priority, and outlive whoever asked for them.
+// Whatever else may take long and must not disturb the searches waits in the same queue.
 #pragma once
 
 #include <atomic>
@@ -64,10 +65,16 @@ class Trainer {
   // Queues the training, or says at once why not: OVERLOADED. From then on it goes on by itself.
   absl::Status Start(TrainingRequest request);
 
+  // Queues work of another kind behind the trainings, on their threads and at their priority, or says at once why not:
+  // OVERLOADED. `work` must not throw, and ends early once stopping().
+  absl::Status Queue(std::function<void()> work);
+  bool stopping() const { return stopping_; }
+
   // Trainings that run or wait end before their next step with SHUTTING_DOWN, and nothing of them stays. Does not wait.
   void Cancel() { stopping_ = true; }
 
  private:
+  absl::Status CheckRoom(int64_t waiting) const;
   void Run(TrainingRequest request);
   absl::Status Train(const TrainingRequest& request);
   absl::StatusOr<retrieval::Frames> StoredFrames(const TrainingRequest& request) const;

@@ -17,6 +17,31 @@ bool IsNamed(std::string_view name) {
   return name == "auto" || name == "rvc" || name == "rvc-2023" || name == "fastscan";
 }
 
+absl::Status OutOfRange(absl::string_view field, double value, absl::string_view range) {
+  return Error(Reason::kBadParameter, absl::StrCat(field, ": ", value, " is out of range; ", range));
+}
+
+absl::Status CheckCompression(const std::optional<Compression>& compression) {
+  if (!compression) return absl::OkStatus();
+  const auto& [centres, batch_size, iterations] = *compression;
+  if (centres < 1) return OutOfRange("recipe.compression.centres", centres, "1 to the number of frames");
+  if (batch_size && *batch_size < 1) return OutOfRange("recipe.compression.batch_size", *batch_size, "1 or more");
+  if (iterations && *iterations < 1) return OutOfRange("recipe.compression.iterations", *iterations, "1 or more");
+  return absl::OkStatus();
+}
+
+absl::Status CheckExpansion(const std::optional<Expansion>& expansion) {
+  if (!expansion) return absl::OkStatus();
+  if (expansion->neighbors < 1) {
+    return OutOfRange("recipe.expansion.neighbors", expansion->neighbors, "1 to the number of frames");
+  }
+  // Written so that a NaN fails as well.
+  if (!(expansion->alpha >= 0 && std::isfinite(expansion->alpha))) {
+    return OutOfRange("recipe.expansion.alpha", expansion->alpha, "0 or more, and finite");
+  }
+  return absl::OkStatus();
+}
+
 BuildPlan PlanNamed(std::string_view name, int64_t rows, int dimension) {
   BuildPlan plan;
   const int64_t most_lists = rows / kRowsPerList;
@@ -78,7 +103,8 @@ absl::Status CheckRecipe(const Recipe& recipe) {
     return Error(Reason::kBadParameter, absl::StrCat("recipe.k_factor: ", *recipe.k_factor, " is out of range; ",
                                                      kMinKFactor, " to ", kMaxKFactor));
   }
-  return absl::OkStatus();
+  if (absl::Status status = CheckCompression(recipe.compression); !status.ok()) return status;
+  return CheckExpansion(recipe.expansion);
 }
 
 absl::StatusOr<BuildPlan> PlanBuild(const Recipe& recipe, int64_t rows, int dimension) {

@@ -20,6 +20,20 @@ enum class Metric {
 std::string_view MetricName(Metric metric);
 std::optional<Metric> MetricFromName(std::string_view name);
 
+// Mini-batch k-means before the index is built: the centres replace the frames.
+struct Compression {
+  int64_t centres = 0;
+  std::optional<int> batch_size;  // rows a step; unset: 256 for each thread of the training
+  std::optional<int> iterations;  // passes over the frames at most; unset: 100
+};
+
+// Alpha expansion of the stored frames before the index is built; comes after Compression.
+struct Expansion {
+  int neighbors = 0;  // itself included
+  float alpha = 3;
+  bool unit_norm = false;  // leave the rows at norm 1 instead of giving each its own norm back
+};
+
 inline constexpr float kMinKFactor = 1;
 inline constexpr float kMaxKFactor = 1024;
 
@@ -30,6 +44,8 @@ struct Recipe {
   std::optional<int> nprobe;      // unset: the recipe's own
   std::optional<float> k_factor;  // unset: 4
   int64_t seed = 1234;
+  std::optional<Compression> compression;
+  std::optional<Expansion> expansion;
 };
 
 // OK where the recipe's fields are in range by themselves; otherwise BAD_PARAMETER that names the field and its range.
@@ -49,10 +65,11 @@ absl::StatusOr<BuildPlan> PlanBuild(const Recipe& recipe, int64_t rows, int dime
 // What was built, for people and for the manifest.
 struct BuildReport {
   std::string factory;
-  int64_t nlist = 0;       // 0: an index without inverted lists
-  int nprobe = 0;          // default of searches; 0 without lists
-  float k_factor = 0;      // default of searches; 0 for an index that does not re-rank
-  double recall_at_8 = 0;  // at these defaults, see recall.h
+  int64_t nlist = 0;          // 0: an index without inverted lists
+  int nprobe = 0;             // default of searches; 0 without lists
+  float k_factor = 0;         // default of searches; 0 for an index that does not re-rank
+  double recall_at_8 = 0;     // at these defaults, see recall.h
+  std::string source_sha256;  // of the index file that it was imported from; empty: it was trained
 };
 
 }  // namespace kith::retrieval

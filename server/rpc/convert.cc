@@ -59,6 +59,38 @@ absl::StatusOr<retrieval::Metric> MetricOf(v1::Metric metric) {
   }
 }
 
+retrieval::Compression CompressionOf(const v1::Compression& proto) {
+  retrieval::Compression compression;
+  compression.centres = proto.centres();
+  if (proto.has_batch_size()) compression.batch_size = proto.batch_size();
+  if (proto.has_iterations()) compression.iterations = proto.iterations();
+  return compression;
+}
+
+retrieval::Expansion ExpansionOf(const v1::Expansion& proto) {
+  retrieval::Expansion expansion;
+  expansion.neighbors = proto.neighbors();
+  if (proto.has_alpha()) expansion.alpha = proto.alpha();
+  expansion.unit_norm = proto.unit_norm();
+  return expansion;
+}
+
+v1::Compression ToProto(const retrieval::Compression& compression) {
+  v1::Compression proto;
+  proto.set_centres(compression.centres);
+  if (compression.batch_size) proto.set_batch_size(*compression.batch_size);
+  if (compression.iterations) proto.set_iterations(*compression.iterations);
+  return proto;
+}
+
+v1::Expansion ToProto(const retrieval::Expansion& expansion) {
+  v1::Expansion proto;
+  proto.set_neighbors(expansion.neighbors);
+  proto.set_alpha(expansion.alpha);
+  proto.set_unit_norm(expansion.unit_norm);
+  return proto;
+}
+
 google::protobuf::Timestamp ToProto(absl::Time time) {
   google::protobuf::Timestamp proto;
   const int64_t seconds = absl::ToUnixSeconds(time);
@@ -80,20 +112,22 @@ v1::Experiment::State ToProto(experiments::State state) {
 }
 
 void FillGeneration(const experiments::Generation& generation, v1::Experiment* proto) {
+  const retrieval::Recipe& recipe = generation.recipe;
   const retrieval::BuildReport& report = generation.index->report();
   proto->set_rows(generation.index->rows());
   proto->set_dimension(generation.index->dimension());
-  proto->set_metric(ToProto(generation.recipe.metric));
-  if (generation.recipe.factory.empty()) {
-    proto->set_recipe(generation.recipe.name.empty() ? "auto" : generation.recipe.name);
-  }
+  proto->set_metric(ToProto(recipe.metric));
+  if (recipe.factory.empty()) proto->set_recipe(recipe.name.empty() ? "auto" : recipe.name);
+  if (recipe.compression) *proto->mutable_compression() = ToProto(*recipe.compression);
+  if (recipe.expansion) *proto->mutable_expansion() = ToProto(*recipe.expansion);
   proto->set_factory(report.factory);
   proto->set_nlist(report.nlist);
   proto->set_nprobe(report.nprobe);
   proto->set_k_factor(report.k_factor);
-  proto->set_seed(generation.recipe.seed);
+  proto->set_seed(recipe.seed);
   proto->set_generation(generation.number);
   proto->set_recall_at_8(report.recall_at_8);
+  proto->set_source_sha256(report.source_sha256);
   proto->set_bytes(generation.index->bytes());
   proto->set_resident(true);
 }
@@ -196,10 +230,6 @@ absl::StatusOr<retrieval::BlendParams> BlendParamsOf(const v1::ExpandParams& par
 }
 
 absl::StatusOr<retrieval::Recipe> RecipeOf(const v1::Recipe& proto) {
-  if (proto.has_compression() || proto.has_expansion()) {
-    return Error(Reason::kBadParameter,
-                 "recipe.compression and recipe.expansion are not known to this version; leave them out");
-  }
   const auto metric = MetricOf(proto.metric());
   if (!metric.ok()) return metric.status();
   retrieval::Recipe recipe;
@@ -209,6 +239,8 @@ absl::StatusOr<retrieval::Recipe> RecipeOf(const v1::Recipe& proto) {
   if (proto.has_nprobe()) recipe.nprobe = proto.nprobe();
   if (proto.has_k_factor()) recipe.k_factor = proto.k_factor();
   if (proto.has_seed()) recipe.seed = proto.seed();
+  if (proto.has_compression()) recipe.compression = CompressionOf(proto.compression());
+  if (proto.has_expansion()) recipe.expansion = ExpansionOf(proto.expansion());
   if (absl::Status status = retrieval::CheckRecipe(recipe); !status.ok()) return status;
   return recipe;
 }

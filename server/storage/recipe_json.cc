@@ -11,6 +11,8 @@ namespace {
 
 using nlohmann::json;
 using retrieval::BuildReport;
+using retrieval::Compression;
+using retrieval::Expansion;
 using retrieval::Recipe;
 
 template <class T>
@@ -33,6 +35,34 @@ void Get(const json& object, const char* key, double* value) {
   if (const auto found = object.find(key); found != object.end()) {
     *value = found->is_null() ? std::numeric_limits<double>::quiet_NaN() : found->get<double>();
   }
+}
+
+json ToJson(const Compression& compression) {
+  return {{"centres", compression.centres},
+          {"batch_size", OrNull(compression.batch_size)},
+          {"iterations", OrNull(compression.iterations)}};
+}
+
+void FromJson(const json& object, Compression* compression) {
+  Get(object, "centres", &compression->centres);
+  Get(object, "batch_size", &compression->batch_size);
+  Get(object, "iterations", &compression->iterations);
+}
+
+json ToJson(const Expansion& expansion) {
+  return {{"neighbors", expansion.neighbors}, {"alpha", expansion.alpha}, {"unit_norm", expansion.unit_norm}};
+}
+
+void FromJson(const json& object, Expansion* expansion) {
+  Get(object, "neighbors", &expansion->neighbors);
+  Get(object, "alpha", &expansion->alpha);
+  Get(object, "unit_norm", &expansion->unit_norm);
+}
+
+template <class T>
+void GetObject(const json& object, const char* key, std::optional<T>* value) {
+  const auto found = object.find(key);
+  if (found != object.end() && found->is_object()) FromJson(*found, &value->emplace());
 }
 
 // Runs `read` on the object in `text`; the library's exceptions end here.
@@ -58,15 +88,15 @@ json ToJson(const Recipe& recipe) {
           {"metric", MetricName(recipe.metric)},
           {"nprobe", OrNull(recipe.nprobe)},
           {"k_factor", OrNull(recipe.k_factor)},
-          {"seed", recipe.seed}};
+          {"seed", recipe.seed},
+          {"compression", recipe.compression ? ToJson(*recipe.compression) : json()},
+          {"expansion", recipe.expansion ? ToJson(*recipe.expansion) : json()}};
 }
 
 json ToJson(const BuildReport& report) {
-  return {{"factory", report.factory},
-          {"nlist", report.nlist},
-          {"nprobe", report.nprobe},
-          {"k_factor", report.k_factor},
-          {"recall_at_8", report.recall_at_8}};
+  return {{"factory", report.factory},         {"nlist", report.nlist},
+          {"nprobe", report.nprobe},           {"k_factor", report.k_factor},
+          {"recall_at_8", report.recall_at_8}, {"source_sha256", report.source_sha256}};
 }
 
 absl::StatusOr<Recipe> RecipeFromJson(std::string_view text) {
@@ -76,6 +106,8 @@ absl::StatusOr<Recipe> RecipeFromJson(std::string_view text) {
     Get(object, "nprobe", &recipe->nprobe);
     Get(object, "k_factor", &recipe->k_factor);
     Get(object, "seed", &recipe->seed);
+    GetObject(object, "compression", &recipe->compression);
+    GetObject(object, "expansion", &recipe->expansion);
     std::string metric(MetricName(recipe->metric));
     Get(object, "metric", &metric);
     const auto known = retrieval::MetricFromName(metric);
@@ -92,6 +124,7 @@ absl::StatusOr<BuildReport> BuildReportFromJson(std::string_view text) {
     Get(object, "nprobe", &report->nprobe);
     Get(object, "k_factor", &report->k_factor);
     Get(object, "recall_at_8", &report->recall_at_8);
+    Get(object, "source_sha256", &report->source_sha256);
     return absl::OkStatus();
   });
 }

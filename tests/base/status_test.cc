@@ -26,6 +26,7 @@ TEST(Error, EveryReasonHasItsNameAndCode) {
       {Reason::kNotFinite, "NOT_FINITE", absl::StatusCode::kInvalidArgument},
       {Reason::kEmptyBatch, "EMPTY_BATCH", absl::StatusCode::kInvalidArgument},
       {Reason::kBadParameter, "BAD_PARAMETER", absl::StatusCode::kInvalidArgument},
+      {Reason::kBadIndex, "BAD_INDEX", absl::StatusCode::kInvalidArgument},
       {Reason::kRequestIdReused, "REQUEST_ID_REUSED", absl::StatusCode::kAlreadyExists},
       {Reason::kOverloaded, "OVERLOADED", absl::StatusCode::kResourceExhausted},
       {Reason::kMemoryBudget, "MEMORY_BUDGET", absl::StatusCode::kResourceExhausted},

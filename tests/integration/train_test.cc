@@ -147,7 +147,12 @@ TEST_F(RetrainTest, WithoutFramesTakesTheStoredOnesAndTheAdditionsAndTheRecipe) 
   EXPECT_EQ(built->seed, 7);
 
   const auto all = Joined(frames, more);
-  const auto here = BuildHere({"", "IVF4,Flat", retrieval::Metric::kCosine, 2, {}, 7}, all);
+  retrieval::Recipe same;
+  same.factory = "IVF4,Flat";
+  same.metric = retrieval::Metric::kCosine;
+  same.nprobe = 2;
+  same.seed = 7;
+  const auto here = BuildHere(same, all);
   const auto queries = QueriesNear(all, 40, 3);
   ExpectSame(Search("voice", queries), SearchHere(*here, queries));
   Restart();

@@ -161,13 +161,49 @@ TEST(RecipeOfTest, AMetricThatIsNoneIsRefused) {
   EXPECT_THAT(RecipeOf(recipe).status(), IsError(Reason::kBadParameter, "recipe.metric: 4"));
 }
 
-TEST(RecipeOfTest, CompressionAndExpansionAreNotKnownYet) {
-  v1::Recipe compressed;
-  compressed.mutable_compression();
-  EXPECT_THAT(RecipeOf(compressed).status(), IsError(Reason::kBadParameter, "recipe.compression"));
-  v1::Recipe expanded;
-  expanded.mutable_expansion();
-  EXPECT_THAT(RecipeOf(expanded).status(), IsError(Reason::kBadParameter, "recipe.expansion"));
+TEST(RecipeOfTest, CompressionAndExpansionNameTheFieldThatIsWrong) {
+  const auto refused = [](auto change, const std::string& text) {
+    v1::Recipe recipe;
+    change(&recipe);
+    EXPECT_THAT(RecipeOf(recipe).status(), IsError(Reason::kBadParameter, text));
+  };
+  refused([](auto* r) { r->mutable_compression(); }, "recipe.compression.centres: 0 is out of range");
+  refused([](auto* r) { r->mutable_compression()->set_centres(-1); }, "recipe.compression.centres");
+  refused(
+      [](auto* r) {
+        r->mutable_compression()->set_centres(10);
+        r->mutable_compression()->set_batch_size(0);
+      },
+      "recipe.compression.batch_size");
+  refused(
+      [](auto* r) {
+        r->mutable_compression()->set_centres(10);
+        r->mutable_compression()->set_iterations(0);
+      },
+      "recipe.compression.iterations: 0 is out of range; 1 or more");
+  refused([](auto* r) { r->mutable_expansion(); }, "recipe.expansion.neighbors: 0 is out of range");
+  for (const float alpha : {-0.5f, kNan, kInfinity}) {
+    refused(
+        [=](auto* r) {
+          r->mutable_expansion()->set_neighbors(5);
+          r->mutable_expansion()->set_alpha(alpha);
+        },
+        "recipe.expansion.alpha");
+  }
+}
+
+TEST(RecipeOfTest, UnsetFieldsOfCompressionAndExpansionHaveTheirDefaults) {
+  v1::Recipe proto;
+  proto.mutable_compression()->set_centres(10);
+  proto.mutable_expansion()->set_neighbors(5);
+  const auto recipe = RecipeOf(proto);
+  ASSERT_TRUE(recipe.ok());
+  EXPECT_EQ(recipe->compression->centres, 10);
+  EXPECT_FALSE(recipe->compression->batch_size.has_value());
+  EXPECT_FALSE(recipe->compression->iterations.has_value());
+  EXPECT_EQ(recipe->expansion->neighbors, 5);
+  EXPECT_EQ(recipe->expansion->alpha, 3.0f);
+  EXPECT_FALSE(recipe->expansion->unit_norm);
 }
 
 TEST(RecipeOfTest, NprobeIsOneOrMore) {

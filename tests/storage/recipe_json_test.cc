@@ -15,6 +15,8 @@ TEST(RecipeJsonTest, GivesBackEveryField) {
   recipe.nprobe = 12;
   recipe.k_factor = 0.1f;
   recipe.seed = std::numeric_limits<int64_t>::min();
+  recipe.compression = retrieval::Compression{10000, 512, std::nullopt};
+  recipe.expansion = retrieval::Expansion{7, 2.5f, true};
   const auto read = RecipeFromJson(Text(ToJson(recipe)));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->name, recipe.name);
@@ -23,6 +25,14 @@ TEST(RecipeJsonTest, GivesBackEveryField) {
   EXPECT_EQ(read->nprobe, recipe.nprobe);
   EXPECT_EQ(read->k_factor, recipe.k_factor);
   EXPECT_EQ(read->seed, recipe.seed);
+  ASSERT_TRUE(read->compression.has_value());
+  EXPECT_EQ(read->compression->centres, 10000);
+  EXPECT_EQ(read->compression->batch_size, 512);
+  EXPECT_EQ(read->compression->iterations, std::nullopt);
+  ASSERT_TRUE(read->expansion.has_value());
+  EXPECT_EQ(read->expansion->neighbors, 7);
+  EXPECT_EQ(read->expansion->alpha, 2.5f);
+  EXPECT_TRUE(read->expansion->unit_norm);
 
   retrieval::BuildReport report;
   report.factory = "IVF64,PQ8x4fs,RFlat";
@@ -30,6 +40,7 @@ TEST(RecipeJsonTest, GivesBackEveryField) {
   report.nprobe = 3;
   report.k_factor = 4.7f;
   report.recall_at_8 = 1.0 / 3;
+  report.source_sha256 = "ab12";
   const auto read_report = BuildReportFromJson(Text(ToJson(report)));
   ASSERT_TRUE(read_report.ok()) << read_report.status();
   EXPECT_EQ(read_report->factory, report.factory);
@@ -37,6 +48,7 @@ TEST(RecipeJsonTest, GivesBackEveryField) {
   EXPECT_EQ(read_report->nprobe, report.nprobe);
   EXPECT_EQ(read_report->k_factor, report.k_factor);
   EXPECT_EQ(read_report->recall_at_8, report.recall_at_8);
+  EXPECT_EQ(read_report->source_sha256, report.source_sha256);
 }
 
 TEST(RecipeJsonTest, ARecallThatWasNotMeasuredStaysNotANumber) {
@@ -53,6 +65,8 @@ TEST(RecipeJsonTest, MissingKeysHaveTheirDefaultsAndUnknownOnesAreIgnored) {
   EXPECT_EQ(read->name, "rvc");
   EXPECT_EQ(read->seed, 1234);
   EXPECT_EQ(read->nprobe, std::nullopt);
+  EXPECT_FALSE(read->compression.has_value());
+  EXPECT_FALSE(read->expansion.has_value());
 }
 
 TEST(RecipeJsonTest, RefusesWhatIsNoRecipe) {
