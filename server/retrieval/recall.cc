@@ -7,7 +7,6 @@
 #include <random>
 #include <vector>
 
-#include "server/base/status.h"
 #include "server/retrieval/faiss_search.h"
 #include "server/retrieval/normalize.h"
 #include "server/retrieval/packed_centroids.h"
@@ -93,13 +92,12 @@ class Measurement {
 
 absl::StatusOr<RecallChoice> MeasureRecall(const faiss::Index& index, FrameView frames, Metric metric,
                                            const BuildPlan& plan, int64_t nlist, int64_t seed, StepObserver observe) {
-  const absl::Status cancelled = Error(Reason::kCancelled, "the training was cancelled");
   int64_t steps = 0;
   int64_t total = plan.nprobe ? 2 : 12;
   const auto step = [&] { return observe(std::min(++steps, total), total); };
 
   const Measurement measurement(index, frames, metric, plan.k_factor, seed);
-  if (!step()) return cancelled;
+  if (!step()) return Cancelled();
   if (plan.nprobe) {
     const int nprobe = static_cast<int>(std::min<int64_t>(*plan.nprobe, nlist));
     return RecallChoice{nprobe, measurement.RecallAt(nprobe)};
@@ -109,7 +107,7 @@ absl::StatusOr<RecallChoice> MeasureRecall(const faiss::Index& index, FrameView 
   std::vector<RecallChoice> tried;
   for (int64_t nprobe = 1;; nprobe = std::min(2 * nprobe, nlist)) {
     tried.push_back({static_cast<int>(nprobe), measurement.RecallAt(static_cast<int>(nprobe))});
-    if (!step()) return cancelled;
+    if (!step()) return Cancelled();
     if (tried.back().recall_at_8 >= kTargetRecall || nprobe == nlist) break;
   }
   if (tried.back().recall_at_8 < kTargetRecall) {
@@ -125,7 +123,7 @@ absl::StatusOr<RecallChoice> MeasureRecall(const faiss::Index& index, FrameView 
   while (best.nprobe - too_small > 1) {
     const int middle = (best.nprobe + too_small) / 2;
     const double recall = measurement.RecallAt(middle);
-    if (!step()) return cancelled;
+    if (!step()) return Cancelled();
     if (recall >= kTargetRecall) {
       best = {middle, recall};
     } else {
