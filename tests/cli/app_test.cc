@@ -88,6 +88,11 @@ TEST(UsageTest, WrongUsageIsExitCode2AndAMessage) {
       {"train"},
       {"train", "voice", "--metric", "l3"},
       {"train", "voice", "--recipe", "rvc", "--factory", "Flat"},
+      {"train", "voice", "--compress", "many"},
+      {"train", "voice", "--compress-batch", "100"},
+      {"train", "voice", "--compress-iterations", "100"},
+      {"train", "voice", "--alpha", "3"},
+      {"train", "voice", "--unit-norm"},
       {"add", "voice"},
       {"health", "extra"},
       {"health", "--timeout", "-1"},
@@ -220,9 +225,9 @@ TEST_F(AppTest, AFailureIsExitCode1WithTheServersMessageAndNoFile) {
 TEST_F(AppTest, ShowListAndDelete) {
   const Result show = Call({"show", "a", "--json"});
   ASSERT_EQ(show.exit_code, kDone) << show.err;
-  EXPECT_THAT(show.keys(),
-              ElementsAre("name", "state", "rows", "dimension", "metric", "recipe", "factory", "nlist", "nprobe",
-                          "k_factor", "generation", "recall_at_8", "bytes", "resident", "created", "updated"));
+  EXPECT_THAT(show.keys(), ElementsAre("name", "state", "rows", "dimension", "metric", "recipe", "compression",
+                                       "expansion", "factory", "nlist", "nprobe", "k_factor", "generation",
+                                       "recall_at_8", "bytes", "resident", "created", "updated"));
   EXPECT_EQ(show.json()["state"], "ready");
   EXPECT_EQ(show.json()["metric"], "cosine");
   EXPECT_EQ(show.json()["created"], "2023-11-14T22:13:20Z");
@@ -232,6 +237,10 @@ TEST_F(AppTest, ShowListAndDelete) {
   ASSERT_EQ(list.exit_code, kDone) << list.err;
   EXPECT_EQ(list.json()["experiments"].size(), 3u);
   EXPECT_EQ(list.json()["experiments"][0], show.json());
+
+  EXPECT_EQ(show.json()["compression"], Json({{"centres", 10000}, {"batch_size", nullptr}, {"iterations", 50}}));
+  EXPECT_EQ(show.json()["expansion"], nullptr);
+  EXPECT_THAT(Call({"show", "a"}).out, HasSubstr("compressed: to 10000 centres"));
 
   EXPECT_EQ(Call({"delete", "a"}).exit_code, kDone);
   EXPECT_EQ(Call({"delete", "x"}).exit_code, kFailed);

@@ -252,6 +252,8 @@ class FakeExperiments : public v1::Experiments::Service {
     experiment->set_recall_at_8(0.967);
     experiment->set_bytes(1 << 20);
     experiment->set_resident(true);
+    experiment->mutable_compression()->set_centres(10000);
+    experiment->mutable_compression()->set_iterations(50);
     experiment->mutable_created()->set_seconds(1700000000);
     experiment->mutable_updated()->set_seconds(1700000001);
   }
