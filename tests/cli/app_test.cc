@@ -172,6 +172,24 @@ TEST_F(AppTest, DetachedTrainKnowsWhatItSentOnly) {
   EXPECT_EQ(result.json()["factory"], nullptr);
 }
 
+TEST_F(AppTest, TrainSaysHowToCompressAndExpand) {
+  ASSERT_EQ(Call({"train", "voice", frames_.c_str(), "--compress-batch", "64", "--compress", "20", "--alpha", "0",
+                  "--expand-neighbors", "5", "--unit-norm"})
+                .exit_code,
+            kDone);
+  v1::Recipe sent = server_.retrieval.recipe();
+  EXPECT_EQ(sent.compression().centres(), 20);
+  EXPECT_EQ(sent.compression().batch_size(), 64);
+  EXPECT_FALSE(sent.compression().has_iterations());
+  EXPECT_EQ(sent.expansion().neighbors(), 5);
+  EXPECT_TRUE(sent.expansion().has_alpha());
+  EXPECT_EQ(sent.expansion().alpha(), 0);
+  EXPECT_TRUE(sent.expansion().unit_norm());
+  ASSERT_EQ(Call({"train", "voice", frames_.c_str(), "--recipe", "rvc"}).exit_code, kDone);
+  sent = server_.retrieval.recipe();
+  EXPECT_FALSE(sent.has_compression() || sent.has_expansion());
+}
+
 TEST_F(AppTest, TrainWithoutAPathUsesTheStoredFrames) {
   ASSERT_EQ(Call({"train", "voice"}).exit_code, kDone);
   EXPECT_TRUE(server_.retrieval.request_rows().empty());

@@ -58,6 +58,7 @@ class FakeRetrieval : public v1::Retrieval::Service {
   std::vector<int64_t> request_rows() const { return Copy(request_rows_); }
   std::vector<std::string> request_ids() const { return Copy(request_ids_); }
   std::string metadata() const { return Copy(metadata_); }
+  v1::Recipe recipe() const { return Copy(recipe_); }  // of the last Train
   std::atomic<int> streams{0};
   std::atomic<bool> train_cancelled{false};
   int64_t generation_steps = 0;  // the generation changes after the first request, so many times
@@ -68,6 +69,10 @@ class FakeRetrieval : public v1::Retrieval::Service {
     v1::TrainRequest request;
     stream->Read(&request);
     const std::string name = request.experiment();
+    {
+      std::lock_guard lock(mutex_);
+      recipe_ = request.recipe();
+    }
     if (grpc::Status status = before(); !status.ok()) return status;
     int64_t rows = 0;
     while (stream->Read(&request)) rows += NoteRows(request.frames());
@@ -206,6 +211,7 @@ class FakeRetrieval : public v1::Retrieval::Service {
   std::vector<int64_t> request_rows_;
   std::vector<std::string> request_ids_;
   std::string metadata_;
+  v1::Recipe recipe_;
   int64_t searches_ = 0;
 };
 
