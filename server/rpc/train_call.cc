@@ -46,7 +46,8 @@ class TrainCall::Observer : public experiments::TrainingObserver {
   TrainCall* call_;  // guarded by mutex_
 };
 
-TrainCall::TrainCall(const Context& context) : context_(context), observer_(std::make_shared<Observer>(this)) {
+TrainCall::TrainCall(const Context& context, CallGate::Pass pass)
+    : pass_(std::move(pass)), context_(context), observer_(std::make_shared<Observer>(this)) {
   Read();
 }
 
