@@ -5,6 +5,7 @@
 #include <faiss/IndexHNSW.h>
 #include <faiss/IndexIVF.h>
 #include <faiss/IndexIVFFastScan.h>
+#include <faiss/IndexLSH.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/IndexRefine.h>
 
@@ -36,7 +37,8 @@ SearchCost::SearchCost(const faiss::Index& index) : dimension_(index.d) {
   } else if (dynamic_cast<const faiss::IndexFlat*>(inner) != nullptr) {
     scanned_weight_ = kInBulk;
     least_rows_ = kRowsOfAProduct;
-  } else if (dynamic_cast<const faiss::IndexFastScan*>(inner) != nullptr) {
+  } else if (dynamic_cast<const faiss::IndexFastScan*>(inner) != nullptr ||
+             dynamic_cast<const faiss::IndexLSH*>(inner) != nullptr) {
     scanned_weight_ = kInBulk;
   }
 }

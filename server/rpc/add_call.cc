@@ -44,6 +44,7 @@ absl::Status AddCall::Take() {
   if (!opened_) {
     experiment_ = request_.experiment();
     request_id_ = request_.request_id();
+    if (absl::Status status = CheckRequestId(request_id_); !status.ok()) return status;
     if (absl::Status status = CheckExperiment(); !status.ok()) return status;
     opened_ = true;
     if (!request_.has_frames()) return absl::OkStatus();

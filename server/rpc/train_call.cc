@@ -121,6 +121,7 @@ absl::Status TrainCall::Take() {
 }
 
 absl::Status TrainCall::Open() {
+  if (absl::Status status = CheckRequestId(request_.request_id()); !status.ok()) return status;
   if (request_.has_recipe()) {
     auto recipe = RecipeOf(request_.recipe());
     if (!recipe.ok()) return recipe.status();
