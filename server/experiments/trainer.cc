@@ -3,11 +3,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <exception>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/base/clock.h"
 #include "server/base/status.h"
 #include "server/retrieval/build.h"
 #include "server/retrieval/platform.h"
@@ -55,31 +56,80 @@ absl::Status Trainer::Start(TrainingRequest request) {
         absl::Seconds(10));
   }
   Report(request, Phase::kQueued, 0, waiting);
-  // std::function wants to be able to copy what it holds.
-  auto shared = std::make_shared<TrainingRequest>(std::move(request));
-  pool_.Run([this, shared] { Run(std::move(*shared)); });
+  auto training = std::make_shared<Training>();
+  training->request = std::move(request);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (stopping_) return ShuttingDown();
+    trainings_.insert(training);
+  }
+  pool_.Run([this, training] {
+    Run(training.get());
+    const std::lock_guard<std::mutex> lock(mutex_);
+    trainings_.erase(training);
+    ended_.notify_all();
+  });
   return absl::OkStatus();
 }
 
-void Trainer::Run(TrainingRequest request) {
-  const TimePoint start = Clock::now();
-  const std::string name = request.lease->name();
-  absl::StatusOr<Description> result;
-  try {
-    if (absl::Status status = Train(request); !status.ok()) {
-      result = stopping_ ? ShuttingDown() : status;
-    } else {
-      result = request.lease->Describe();
-      result->training = false;
+void Trainer::Cancel() {
+  std::vector<std::shared_ptr<TrainingObserver>> untold;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    for (const std::shared_ptr<Training>& training : trainings_) {
+      if (training->saving || training->told) continue;
+      training->told = true;
+      if (auto observer = training->request.observer.lock()) untold.push_back(std::move(observer));
     }
-  } catch (const std::bad_alloc&) {
-    result = Error(Reason::kMemoryBudget, "there is not enough memory for this training");
-  } catch (const std::exception& exception) {
-    result = Error(Reason::kInternal, absl::StrCat("training: ", exception.what()));
   }
-  request.lease.reset();  // first, so that whoever is told may train or add again at once
+  for (const auto& observer : untold) observer->OnFinished(ShuttingDown());
+}
+
+bool Trainer::WaitUntilIdle(TimePoint deadline, TimePoint saving_deadline) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const auto none_saves = [this] {
+    return std::none_of(trainings_.begin(), trainings_.end(), [](const auto& training) { return training->saving; });
+  };
+  ended_.wait_until(lock, deadline, [this] { return trainings_.empty(); });
+  ended_.wait_until(lock, saving_deadline, none_saves);
+  return trainings_.empty();
+}
+
+bool Trainer::StartSaving(Training* training) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  training->saving = !stopping_;
+  return training->saving;
+}
+
+void Trainer::Tell(Training* training, const absl::StatusOr<Description>& result) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (std::exchange(training->told, true)) return;
+  }
+  if (const auto observer = training->request.observer.lock()) observer->OnFinished(result);
+}
+
+absl::StatusOr<Description> Trainer::Result(Training* training) {
+  try {
+    if (absl::Status status = Train(training); !status.ok()) return stopping_ ? ShuttingDown() : status;
+    Description description = training->request.lease->Describe();
+    description.training = false;
+    return description;
+  } catch (const std::bad_alloc&) {
+    return Error(Reason::kMemoryBudget, "there is not enough memory for this training");
+  } catch (const std::exception& exception) {
+    return Error(Reason::kInternal, absl::StrCat("training: ", exception.what()));
+  }
+}
+
+void Trainer::Run(Training* training) {
+  const TimePoint start = Clock::now();
+  const std::string name = training->request.lease->name();
+  const absl::StatusOr<Description> result = Result(training);
+  training->request.lease.reset();  // first, so that whoever is told may train or add again at once
   if (options_.on_finished) options_.on_finished(name, result.status(), SecondsSince(start));
-  if (const auto observer = request.observer.lock()) observer->OnFinished(result);
+  Tell(training, result);
 }
 
 absl::StatusOr<retrieval::Frames> Trainer::StoredFrames(const TrainingRequest& request) const {
@@ -91,7 +141,8 @@ absl::StatusOr<retrieval::Frames> Trainer::StoredFrames(const TrainingRequest& r
   return current->index->CopyFrames();
 }
 
-absl::Status Trainer::Train(const TrainingRequest& request) {
+absl::Status Trainer::Train(Training* training) {
+  const TrainingRequest& request = training->request;
   if (stopping_) return ShuttingDown();
   request.lease->WaitForAddition();
   retrieval::Recipe recipe = request.recipe.value_or(retrieval::Recipe());
@@ -110,6 +161,7 @@ absl::Status Trainer::Train(const TrainingRequest& request) {
   });
   if (!index.ok()) return index.status();
 
+  if (!StartSaving(training)) return ShuttingDown();
   const auto record = store_->CommitGeneration(
       request.lease->name(), recipe, (*index)->report(), frames,
       [&](storage::ByteSink sink) { return retrieval::WriteIndex(**index, sink); },

@@ -2,14 +2,18 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/base/clock.h"
 #include "server/base/thread_pool.h"
 #include "server/experiments/registry.h"
 #include "server/retrieval/frames.h"
@@ -26,13 +30,13 @@ enum class Phase {
   kSaving,     // bytes
 };
 
-// Told of a training's progress, from the training's thread. It may go away at any time.
+// Told of a training's progress, from the training's thread, or of its end by Cancel. It may go away at any time.
 class TrainingObserver {
  public:
   virtual ~TrainingObserver() = default;
   // `total` is 0 where it is not known.
   virtual void OnProgress(Phase phase, int64_t done, int64_t total) = 0;
-  // The last call. The new generation serves, or nothing has changed.
+  // The end, told once: the new generation serves, or nothing has changed. After a Cancel, progress may still come.
   virtual void OnFinished(const absl::StatusOr<Description>& result) = 0;
 };
 
@@ -61,20 +65,41 @@ class Trainer {
   // Cancels, and waits until the last training has ended.
   ~Trainer();
 
-  // Queues the training, or says at once why not: OVERLOADED. From then on it goes on by itself.
+  // Queues the training, or says at once why not: OVERLOADED, SHUTTING_DOWN. From then on it goes on by itself.
   absl::Status Start(TrainingRequest request);
 
-  // Trainings that run or wait end before their next step with SHUTTING_DOWN, and nothing of them stays. Does not wait.
-  void Cancel() { stopping_ = true; }
+  // No training that is not saved already is kept: their observers are told SHUTTING_DOWN at once, and they end before
+  // their next step, which may be long (some of faiss's cannot be stopped). One that is being saved goes on to its end.
+  // Does not wait.
+  void Cancel();
+
+  // Waits until no training is left, and says whether that is so: for as long as one is being saved until
+  // `saving_deadline`, otherwise until `deadline`.
+  bool WaitUntilIdle(TimePoint deadline, TimePoint saving_deadline);
 
  private:
-  void Run(TrainingRequest request);
-  absl::Status Train(const TrainingRequest& request);
+  // From Start to the end.
+  struct Training {
+    TrainingRequest request;
+    bool saving = false;  // guarded by mutex_
+    bool told = false;    // guarded by mutex_: the observer knows the end, or is about to
+  };
+
+  void Run(Training* training);
+  absl::StatusOr<Description> Result(Training* training);
+  absl::Status Train(Training* training);
   absl::StatusOr<retrieval::Frames> StoredFrames(const TrainingRequest& request) const;
+  // False where the training was cancelled; otherwise it no longer can be.
+  bool StartSaving(Training* training);
+  // Tells the observer, unless Cancel has.
+  void Tell(Training* training, const absl::StatusOr<Description>& result);
 
   storage::Store* const store_;
   const TrainerOptions options_;
-  std::atomic<bool> stopping_{false};
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  std::set<std::shared_ptr<Training>> trainings_;  // guarded by mutex_
+  std::atomic<bool> stopping_{false};              // set under mutex_
   ThreadPool pool_;
 };
 
