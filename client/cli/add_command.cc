@@ -21,7 +21,7 @@ absl::StatusOr<AddResult> Add(const AddArguments& arguments, Context& context) {
   auto files = ListFeatureFiles(arguments.paths);
   if (!files.ok()) return files.status();
   FeatureFiles source(*std::move(files), &context.cancellation);
-  Progress progress(context.err, context.err_is_terminal);
+  Progress progress(context.err, context.err_is_terminal, "connecting");
   CallOptions call = context.MakeCallOptions();
   call.on_rows = [&progress](int64_t rows) { progress.Update("frames sent", rows, 0); };
   return Client(context.MakeClientOptions()).Add(arguments.name, source, /*request_id=*/{}, call);

@@ -1,5 +1,6 @@
 #include "client/cli/app.h"
 
+#include "client/cli/checks.h"
 #include "client/cli/commands.h"
 
 namespace kith::cli {
@@ -10,9 +11,11 @@ void AddSharedOptions(CLI::App& app, Context& context) {
       ->envname("KITH_SERVER")
       ->capture_default_str();
   app.add_flag("--json", context.json, "Print one JSON object on the last line of stdout");
-  app.add_option("--timeout", context.timeout_seconds,
-                 "Give up after so many seconds; unset: 30 for a request, none for train, add and stream")
-      ->check(CLI::PositiveNumber)
+  app.add_option(
+         "--timeout", context.timeout_seconds,
+         "Give up after so many seconds; unset: 30 for a request, none for train and add. stream plays no longer "
+         "than that")
+      ->check(Seconds())
       ->type_name("SECONDS");
   app.set_version_flag("--version", "kith " KITH_VERSION);
 }
@@ -31,24 +34,39 @@ void AddCommands(CLI::App& app, Context& context) {
   for (CLI::App* command : app.get_subcommands({})) command->fallthrough();  // shared options behind the command
 }
 
+// What was printed has to be there, or the command has failed.
+int FlushOutput(Context& context, int exit_code) {
+  if (context.out.flush()) return exit_code;
+  context.err << "kith: stdout: cannot be written" << std::endl;
+  return exit_code == kDone ? kFailed : exit_code;
+}
+
+// CLI11 asks for a command before it says that it knows no such one.
+std::string UsageMessage(const CLI::App* app, const CLI::Error& error) {
+  std::string what = error.what();
+  const bool no_command = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && app->get_subcommands().empty();
+  if (const auto unknown = app->remaining(); no_command && !unknown.empty()) {
+    what = (unknown[0][0] == '-' ? "unknown option " : "unknown command ") + unknown[0];
+  }
+  return "kith: " + what + "\nRun kith --help, or kith COMMAND --help, for the usage.\n";
+}
+
 }  // namespace
 
 int RunKith(int argc, const char* const* argv, Context& context) {
   CLI::App app("Train, search and stream voices on a Kith server.", "kith");
   app.footer("Exit codes: 0 done, 1 failed, 2 wrong usage, 3 server not reached.");
   app.require_subcommand(1);
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return std::string("kith: ") + error.what() + "\nRun kith --help, or kith COMMAND --help, for the usage.\n";
-  });
+  app.failure_message(UsageMessage);
   AddSharedOptions(app, context);
   AddCommands(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const bool only_asked = app.exit(error, context.out, context.err) == 0;  // --help, --version
-    return only_asked ? kDone : kWrongUsage;
+    return only_asked ? FlushOutput(context, kDone) : kWrongUsage;
   }
-  return context.exit_code;
+  return FlushOutput(context, context.exit_code);
 }
 
 }  // namespace kith::cli

@@ -22,14 +22,14 @@ struct ExpandArguments {
 };
 
 absl::StatusOr<ExpandResult> Expand(const ExpandArguments& arguments, FramesView frames, Context& context) {
-  Progress progress(context.err, context.err_is_terminal);
+  Progress progress(context.err, context.err_is_terminal, "blending");
   CallOptions call = context.MakeCallOptions();
   call.on_rows = [&](int64_t rows) { progress.Update("blending", rows, frames.rows()); };
   return Client(context.MakeClientOptions()).Expand(arguments.name, frames, arguments.params, call);
 }
 
 int RunExpand(const ExpandArguments& arguments, Context& context) {
-  const auto frames = LoadFrames(arguments.file);
+  const auto frames = LoadFrames(arguments.file, context);
   if (!frames.ok()) return Fail(context, frames.status());
   const Stopwatch watch;
   const auto result = Expand(arguments, *frames, context);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/progress.h"
 #include "common/npy/npy.h"
 
 namespace kith::cli {
@@ -71,6 +72,9 @@ absl::StatusOr<FramesView> FeatureFiles::Next() {
                                                      first_file_, " has ", dimension_,
                                                      "; all files must have the same"));
     }
+    if (const int64_t row = FirstRowNotFinite(*frames); row >= 0) {
+      return absl::InvalidArgumentError(absl::StrCat(file, ": row ", row, " has a NaN or an infinity"));
+    }
     frames_ = *std::move(frames);
     if (frames_.rows() > 0) return FramesView(frames_);
   }
@@ -82,10 +86,10 @@ absl::Status FeatureFiles::Rewind() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Frames> LoadFrames(const std::string& path) {
+absl::StatusOr<Frames> LoadFrames(const std::string& path, const Cancellation* cancellation) {
   auto files = ListFeatureFiles({path});
   if (!files.ok()) return files.status();
-  FeatureFiles source(*std::move(files), nullptr);
+  FeatureFiles source(*std::move(files), cancellation);
   Frames all;
   while (true) {
     auto frames = source.Next();
@@ -96,6 +100,11 @@ absl::StatusOr<Frames> LoadFrames(const std::string& path) {
   }
   if (all.values.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": there are no frames in it"));
   return all;
+}
+
+absl::StatusOr<Frames> LoadFrames(const std::string& path, Context& context) {
+  const Progress reading(context.err, context.err_is_terminal, "reading");
+  return LoadFrames(path, &context.cancellation);
 }
 
 }  // namespace kith::cli

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/cli/context.h"
 #include "client/cpp/cancellation.h"
 #include "client/cpp/frame_source.h"
 #include "client/cpp/types.h"
@@ -18,8 +19,9 @@ namespace kith::cli {
 // folder without any .npy file.
 absl::StatusOr<std::vector<std::string>> ListFeatureFiles(const std::vector<std::string>& paths);
 
-// Reads one file after the other. A file whose dimension differs from the first one's is an error that names both.
-// `cancellation` (may be null) is looked at between files.
+// Reads one file after the other. A file whose dimension differs from the first one's is an error that names both, a
+// NaN or an infinity one that names the file and the row in it. `cancellation` (may be null) is looked at between
+// files.
 class FeatureFiles final : public FrameSource {
  public:
   FeatureFiles(std::vector<std::string> files, const Cancellation* cancellation)
@@ -37,7 +39,10 @@ class FeatureFiles final : public FrameSource {
   int dimension_ = 0;
 };
 
-// All frames of one path at once. An error where there are none.
-absl::StatusOr<Frames> LoadFrames(const std::string& path);
+// All frames of one path at once. An error where there are none. `cancellation` as above.
+absl::StatusOr<Frames> LoadFrames(const std::string& path, const Cancellation* cancellation = nullptr);
+
+// The same, cancelled by Ctrl-C and with the time it takes on a terminal.
+absl::StatusOr<Frames> LoadFrames(const std::string& path, Context& context);
 
 }  // namespace kith::cli

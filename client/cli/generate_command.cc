@@ -40,7 +40,7 @@ absl::Status MakeEmptyFolder(const std::string& folder) {
 
 absl::StatusOr<int64_t> WriteSlices(const GenerateArguments& arguments, Context& context) {
   if (absl::Status made = MakeEmptyFolder(arguments.folder); !made.ok()) return made;
-  Progress progress(context.err, context.err_is_terminal);
+  Progress progress(context.err, context.err_is_terminal, "generating");
   SpeechLike voice(arguments.dimension, arguments.seed);
   int64_t files = 0;
   for (int64_t row = 0; row < arguments.rows; row += kSliceRows, ++files) {
@@ -74,7 +74,7 @@ void AddGenerateCommand(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("generate", "Write a folder of made-up frames that look like speech");
   command->add_option("OUT_DIR", arguments->folder, "A new or empty folder")->required();
   command->add_option("--rows", arguments->rows, "Frames in all, 50 a second of speech")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}))
       ->capture_default_str();
   command->add_option("--dimension", arguments->dimension, "Columns of a frame: 256 for RVC v1, 768 for v2")
       ->check(CLI::Range(1, 65536))

@@ -28,7 +28,7 @@ struct SearchArguments {
 };
 
 absl::StatusOr<SearchResult> Search(const SearchArguments& arguments, FramesView frames, Context& context) {
-  Progress progress(context.err, context.err_is_terminal);
+  Progress progress(context.err, context.err_is_terminal, "searching");
   CallOptions call = context.MakeCallOptions();
   call.on_rows = [&](int64_t rows) { progress.Update("searching", rows, frames.rows()); };
   return Client(context.MakeClientOptions()).Search(arguments.name, frames, arguments.params, call);
@@ -78,7 +78,7 @@ std::string ReportText(const SearchArguments& arguments, const SearchResult& fou
 }
 
 int RunSearch(const SearchArguments& arguments, Context& context) {
-  const auto frames = LoadFrames(arguments.file);
+  const auto frames = LoadFrames(arguments.file, context);
   if (!frames.ok()) return Fail(context, frames.status());
   const Stopwatch watch;
   const auto found = Search(arguments, *frames, context);

@@ -1,4 +1,5 @@
 // kith stream NAME FILE.npy: the sample real-time client
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/checks.h"
 #include "client/cli/commands.h"
 #include "client/cli/expand_options.h"
 #include "client/cli/feature_files.h"
@@ -55,14 +57,13 @@ StreamLinkOptions MakeLinkOptions(const StreamArguments& arguments, const Contex
 }
 
 // Asks for a single frame, so that a mistake (an unknown experiment, a wrong dimension) is told at once and not played
-// as silence. OK with `reached` false: the server is not there or slow, and playing starts without it.
-absl::Status Probe(const StreamLinkOptions& options, int dimension, Context& context, bool* reached) {
+// as silence. OK with `missing` set: the server is not there or slow, and playing starts without it.
+absl::Status Probe(const StreamLinkOptions& options, int dimension, Context& context, absl::Status* missing) {
   const Frames frame{dimension, std::vector<float>(dimension)};
   CallOptions call;
   call.timeout = absl::FromChrono(kOpening);
   call.cancellation = &context.cancellation;
   const absl::Status status = Client(options.client).Expand(options.experiment, frame, options.params, call).status();
-  *reached = status.ok();
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kNotFound:
@@ -72,6 +73,7 @@ absl::Status Probe(const StreamLinkOptions& options, int dimension, Context& con
     case absl::StatusCode::kUnimplemented:
       return status;
     default:
+      *missing = status;
       return absl::OkStatus();
   }
 }
@@ -115,7 +117,7 @@ class Session {
 class PlayingTime {
  public:
   PlayingTime(Context& context, milliseconds total)
-      : progress_(context.err, context.err_is_terminal), thread_([this, total] {
+      : progress_(context.err, context.err_is_terminal, "playing"), thread_([this, total] {
           const TimePoint start = Clock::now();
           while (!stop_.WaitFor(absl::Milliseconds(100))) {
             const auto played = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
@@ -134,39 +136,39 @@ class PlayingTime {
 };
 
 int Finish(Context& context, std::ostream& stream, const StreamReport& report) {
-  const int exit_code = report.ExitCode();
-  if (!report.last_error.ok()) {
-    context.err << "kith: " << (exit_code == kDone ? "the last interruption was: " : "") << report.last_error.message()
-                << std::endl;
+  if (const std::string message = report.Message(context.server); !message.empty()) {
+    context.err << "kith: " << message << std::endl;
   }
   PrintReport(stream, context.json, report.ToJson(), report.ToText());
-  return exit_code;
+  return report.ExitCode();
 }
 
+int64_t RowsIn(double seconds) { return std::llround(seconds * 1000 / kFrameTime.count()); }
+
 int PlayFile(const StreamArguments& arguments, Context& context) {
-  const auto frames = LoadFrames(arguments.file);
+  const auto frames = LoadFrames(arguments.file, context);
   if (!frames.ok()) return Fail(context, frames.status());
   const StreamLinkOptions options = MakeLinkOptions(arguments, context);
-  bool reached = false;
-  const absl::Status probed = Probe(options, frames->dimension, context, &reached);
+  StreamReport report;
+  const absl::Status probed = Probe(options, frames->dimension, context, &report.opening_error);
   if (!probed.ok()) return Fail(context, probed);
 
   std::vector<std::unique_ptr<Session>> sessions;
   for (int i = 0; i < arguments.clients; ++i) {
     sessions.push_back(std::make_unique<Session>(options, i == 0 && !arguments.out_file.empty()));
   }
-  if (reached) {
+  if (report.opening_error.ok()) {
     for (const auto& session : sessions) session->WaitUntilOpen();
   }
-  const int64_t rows =
-      arguments.seconds ? std::llround(*arguments.seconds * 1000 / kFrameTime.count()) : frames->rows();
+  int64_t rows = arguments.seconds ? RowsIn(*arguments.seconds) : frames->rows();
+  if (context.timeout_seconds > 0) rows = std::min(rows, RowsIn(context.timeout_seconds));
   const BlockSchedule schedule(arguments.block_time(), rows);
   const TimePoint start = Clock::now();
   {
     const PlayingTime shown(context, rows * kFrameTime);
     std::vector<std::thread> threads;
     for (int i = 0; i < arguments.clients; ++i) {
-      const Clock::duration phase = Clock::duration(arguments.block_time()) * i / arguments.clients;
+      const Clock::duration phase = Phase(arguments.block_time(), i, arguments.clients);
       threads.emplace_back([&, i, phase] {
         sessions[i]->Play(*frames, schedule, start + phase, arguments.budget(), context.cancellation);
       });
@@ -174,7 +176,6 @@ int PlayFile(const StreamArguments& arguments, Context& context) {
     for (std::thread& thread : threads) thread.join();
   }
 
-  StreamReport report;
   for (const auto& session : sessions) session->AddTo(&report);
   if (!arguments.out_file.empty()) {
     const std::vector<float>& output = sessions[0]->output();
@@ -192,8 +193,8 @@ int PlayFile(const StreamArguments& arguments, Context& context) {
 
 int PlayPipe(const StreamArguments& arguments, Context& context) {
   const StreamLinkOptions options = MakeLinkOptions(arguments, context);
-  bool reached = false;
-  const absl::Status probed = Probe(options, arguments.dimension, context, &reached);
+  StreamReport report;
+  const absl::Status probed = Probe(options, arguments.dimension, context, &report.opening_error);
   if (!probed.ok()) return Fail(context, probed);
 
   Cancellation unread;  // nobody reads our output any more, or Ctrl-C
@@ -205,13 +206,16 @@ int PlayPipe(const StreamArguments& arguments, Context& context) {
     if (!written.ok()) unread.Cancel();
   });
   StreamLink link(options, playout);
-  if (reached) link.WaitUntilOpen(kOpening);
+  if (report.opening_error.ok()) link.WaitUntilOpen(kOpening);
   PipeOptions pipe{context.in_fd, arguments.dimension, arguments.block_time(), arguments.budget()};
+  if (context.timeout_seconds > 0) {
+    pipe.end = Clock::now() +
+               std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(context.timeout_seconds));
+  }
   const absl::Status read = PipePlayer(pipe, unread, playout, link).Run();
   link.Stop(kGrace);
   context.cancellation.Unregister(registration);
 
-  StreamReport report;
   report.Add(playout.counts(), link.counts());
   for (const absl::Status& status : {read, written}) {
     if (!status.ok()) context.err << "kith: " << status.message() << std::endl;
@@ -255,10 +259,13 @@ void AddStreamCommand(CLI::App& app, Context& context) {
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   command->add_option("--seconds", arguments->seconds, "Play so long, the file again and again; unset: the file once")
-      ->check(CLI::PositiveNumber);
+      ->check(Seconds());
   command->add_option("-o,--output", arguments->out_file, "Where the first client's played frames go")
       ->type_name("OUT.npy");
   AddExpandOptions(*command, arguments->params);
+  command->footer(
+      "Exit codes: 0 played to the end with the server, however many blocks were late or passed unchanged; 1 blocks "
+      "failed with an error, or the server refused; 2 wrong usage; 3 the server never answered.");
   command->callback([arguments, &context] {
     CheckArguments(*arguments);
     context.exit_code = arguments->piped() ? PlayPipe(*arguments, context) : PlayFile(*arguments, context);

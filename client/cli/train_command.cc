@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/cli/checks.h"
 #include "client/cli/commands.h"
 #include "client/cli/experiment_report.h"
 #include "client/cli/feature_files.h"
@@ -25,7 +26,7 @@ struct TrainArguments {
 };
 
 absl::StatusOr<Experiment> Train(const TrainArguments& arguments, Context& context) {
-  Progress progress(context.err, context.err_is_terminal);
+  Progress progress(context.err, context.err_is_terminal, "connecting");
   TrainOptions options;
   if (arguments.has_recipe) options.recipe = arguments.recipe;
   options.detach = arguments.detach;
@@ -119,7 +120,7 @@ void AddTrainCommand(CLI::App& app, Context& context) {
   static const std::map<std::string, Metric> metrics = {
       {"l2", Metric::kL2}, {"inner-product", Metric::kInnerProduct}, {"cosine", Metric::kCosine}};
   how->add_option("--metric", recipe.metric, "l2, inner-product or cosine; unset: l2")
-      ->transform(CLI::Transformer(metrics))
+      ->transform(OneOf(metrics))
       ->type_name("METRIC");
   how->add_option("--nprobe", recipe.nprobe, "Inverted lists that a search visits; unset: the recipe's own");
   how->add_option("--k-factor", recipe.k_factor, "Candidates re-ranked per neighbour; unset: 4");

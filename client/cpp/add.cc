@@ -20,8 +20,8 @@ std::string RandomRequestId() {
   return absl::StrFormat("%08x%08x%08x%08x", random(), random(), random(), random());
 }
 
-absl::Status SendOnce(client::Connection& connection, v1::AddRequest request, FrameSource& source, int64_t payload,
-                      absl::Time deadline, const CallOptions& call, v1::AddResponse* response) {
+absl::Status SendOnce(client::Connection& connection, v1::AddRequest request, FrameSource& source,
+                      int64_t message_bytes, absl::Time deadline, const CallOptions& call, v1::AddResponse* response) {
   if (absl::Status status = source.Rewind(); !status.ok()) return status;
   client::CallContext context(request.experiment(), deadline, call.cancellation);
   response->Clear();
@@ -36,7 +36,7 @@ absl::Status SendOnce(client::Connection& connection, v1::AddRequest request, Fr
       if (call.on_rows) call.on_rows(uploaded.rows + part.rows());
       return true;
     };
-    sent = client::Upload(source, std::min(payload, client::kUploadMessage), send, &uploaded);
+    sent = client::Upload(source, message_bytes, send, &uploaded);
   }
   if (sent.ok()) {
     stream->WritesDone();
@@ -57,7 +57,9 @@ absl::StatusOr<AddResult> Client::Add(std::string_view experiment, FrameSource& 
   opening.set_request_id(request_id.empty() ? RandomRequestId() : std::move(request_id));
   v1::AddResponse response;
   const absl::Status status = client::WithRetries(*impl_->connection, deadline, call, [&] {
-    return SendOnce(*impl_->connection, opening, source, impl_->payload(), deadline, call, &response);
+    return impl_->uploads.Run([&](int64_t message_bytes) {
+      return SendOnce(*impl_->connection, opening, source, message_bytes, deadline, call, &response);
+    });
   });
   if (!status.ok()) return status;
   AddResult result;

@@ -69,7 +69,7 @@ class BlockStream<Result>::Impl {
   }
 
   absl::Status Write(int64_t sequence, FramesView frames) {
-    if (absl::Status status = client::CheckFrames(frames); !status.ok()) return status;
+    if (absl::Status status = client::CheckShape(frames); !status.ok()) return status;
     request_.set_sequence(sequence);
     client::ToProto(frames, request_.mutable_frames());
     {

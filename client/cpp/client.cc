@@ -22,9 +22,9 @@ absl::StatusOr<SearchResult> Client::Search(std::string_view experiment, FramesV
   request.set_experiment(std::string(experiment));
   client::ToProto(params, request.mutable_params());
   const int64_t answer_row_bytes = client::kBytesPerNeighbour * params.k.value_or(client::kDefaultK);
-  const int64_t part_rows = client::RowsPerPart(frames.dimension, answer_row_bytes, impl_->payload());
+  const int64_t row_bytes = client::RowBytes(frames.dimension, answer_row_bytes);
 
-  return client::InParts<SearchResult>(frames, part_rows, [&](FramesView part, int64_t first, SearchResult* result) {
+  const auto ask = [&](FramesView part, int64_t first, SearchResult* result) -> absl::Status {
     client::ToProto(part, request.mutable_frames());
     auto response = client::Unary<v1::SearchResponse>(
         *impl_->connection, experiment, impl_->options.unary_timeout, deadline, call,
@@ -32,7 +32,8 @@ absl::StatusOr<SearchResult> Client::Search(std::string_view experiment, FramesV
     if (!response.ok()) return response.status();
     if (call.on_rows) call.on_rows(first + part.rows());
     return client::AppendSearch(*response, part.rows(), result);
-  });
+  };
+  return client::InParts<SearchResult>(frames, row_bytes, impl_->parts, ask);
 }
 
 absl::StatusOr<ExpandResult> Client::Expand(std::string_view experiment, FramesView frames, const ExpandParams& params,
@@ -42,9 +43,9 @@ absl::StatusOr<ExpandResult> Client::Expand(std::string_view experiment, FramesV
   v1::ExpandRequest request;
   request.set_experiment(std::string(experiment));
   client::ToProto(params, request.mutable_params());
-  const int64_t part_rows = client::RowsPerPart(frames.dimension, /*answer_row_bytes=*/0, impl_->payload());
+  const int64_t row_bytes = client::RowBytes(frames.dimension, /*answer=*/0);
 
-  return client::InParts<ExpandResult>(frames, part_rows, [&](FramesView part, int64_t first, ExpandResult* result) {
+  const auto ask = [&](FramesView part, int64_t first, ExpandResult* result) -> absl::Status {
     client::ToProto(part, request.mutable_frames());
     auto response = client::Unary<v1::ExpandResponse>(
         *impl_->connection, experiment, impl_->options.unary_timeout, deadline, call,
@@ -54,7 +55,8 @@ absl::StatusOr<ExpandResult> Client::Expand(std::string_view experiment, FramesV
     result->generation = response->generation();
     if (call.on_rows) call.on_rows(first + part.rows());
     return client::AppendFrames(response->frames(), part.rows(), &result->frames);
-  });
+  };
+  return client::InParts<ExpandResult>(frames, row_bytes, impl_->parts, ask);
 }
 
 absl::StatusOr<std::vector<Experiment>> Client::List(const CallOptions& call) {

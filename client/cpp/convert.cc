@@ -51,7 +51,7 @@ absl::Status BadAnswer(const std::string& what) {
 
 }  // namespace
 
-absl::Status CheckFrames(FramesView frames) {
+absl::Status CheckShape(FramesView frames) {
   if (frames.dimension < 1) {
     return LocalError(absl::StatusCode::kInvalidArgument, "BAD_BATCH",
                       absl::StrCat("the frames' dimension is ", frames.dimension, "; it must be at least 1"));
@@ -61,6 +61,14 @@ absl::Status CheckFrames(FramesView frames) {
                       absl::StrCat(frames.values.size(), " values do not make whole rows of ", frames.dimension));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckFrames(FramesView frames, int64_t first_row) {
+  if (absl::Status status = CheckShape(frames); !status.ok()) return status;
+  const int64_t row = FirstRowNotFinite(frames);
+  if (row < 0) return absl::OkStatus();
+  return LocalError(absl::StatusCode::kInvalidArgument, "NOT_FINITE",
+                    absl::StrCat("frames: row ", first_row + row, " has a NaN or an infinity"));
 }
 
 void ToProto(FramesView frames, v1::FloatBatch* batch) {

@@ -1,4 +1,4 @@
-// Between the client's types and the messages of kith.v1. One copy of the numbers each way, none besides.
+// Between the client's types and the messages of kith.v1. The numbers are copied once each way.
 #pragma once
 
 #include "absl/status/statusor.h"
@@ -10,7 +10,10 @@
 namespace kith::client {
 
 // BAD_BATCH where the values do not make whole rows.
-absl::Status CheckFrames(FramesView frames);
+absl::Status CheckShape(FramesView frames);
+
+// That, and NOT_FINITE with the row as the caller counts it: the first one here is `first_row`.
+absl::Status CheckFrames(FramesView frames, int64_t first_row = 0);
 
 void ToProto(FramesView frames, v1::FloatBatch* batch);
 void ToProto(const Recipe& recipe, v1::Recipe* proto);

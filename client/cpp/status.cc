@@ -1,6 +1,7 @@
 #include "client/cpp/status.h"
 
 #include "absl/strings/cord.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cpp/error.h"
 #include "google/rpc/error_details.pb.h"
@@ -58,6 +59,10 @@ absl::Status FromGrpc(const grpc::Status& status, const std::string& target) {
     default:
       return {code, status.error_message()};
   }
+}
+
+bool IsMessageTooLarge(const absl::Status& status) {
+  return absl::IsResourceExhausted(status) && absl::StrContains(status.message(), "message larger than max");
 }
 
 absl::Status LocalError(absl::StatusCode code, const std::string& reason, const std::string& message) {

@@ -18,4 +18,7 @@ absl::Status FromRpcStatus(const google::rpc::Status& status);
 // An error found before anything was sent, with the reason that the server would give.
 absl::Status LocalError(absl::StatusCode code, const std::string& reason, const std::string& message);
 
+// Whether a message was refused for its size (limits.message_bytes), which gRPC does by itself, in its own words.
+bool IsMessageTooLarge(const absl::Status& status);
+
 }  // namespace kith::client

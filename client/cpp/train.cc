@@ -45,7 +45,7 @@ class ProgressReader {
 };
 
 // Opening and frames; the error is the source's own.
-absl::Status SendAll(TrainStream& stream, v1::TrainRequest request, FrameSource* source, int64_t payload,
+absl::Status SendAll(TrainStream& stream, v1::TrainRequest request, FrameSource* source, int64_t message_bytes,
                      client::UploadedFrames* uploaded) {
   if (!stream.Write(request) || source == nullptr) return absl::OkStatus();
   request.Clear();
@@ -53,12 +53,12 @@ absl::Status SendAll(TrainStream& stream, v1::TrainRequest request, FrameSource*
     client::ToProto(part, request.mutable_frames());
     return stream.Write(request);
   };
-  return client::Upload(*source, std::min(payload, client::kUploadMessage), send, uploaded);
+  return client::Upload(*source, message_bytes, send, uploaded);
 }
 
 // A null source sends no frames: train on the stored ones.
 absl::StatusOr<Experiment> RunTraining(client::Connection& connection, std::string_view name, FrameSource* source,
-                                       int64_t payload, const TrainOptions& options, const CallOptions& call) {
+                                       int64_t message_bytes, const TrainOptions& options, const CallOptions& call) {
   const absl::Time deadline = client::DeadlineOf(call);
   if (absl::Status ready = connection.WaitUntilReady(deadline, call.cancellation); !ready.ok()) return ready;
   client::CallContext context(name, deadline, call.cancellation);
@@ -71,7 +71,7 @@ absl::StatusOr<Experiment> RunTraining(client::Connection& connection, std::stri
   opening.set_request_id(options.request_id);
   if (options.recipe) client::ToProto(*options.recipe, opening.mutable_recipe());
   client::UploadedFrames uploaded;
-  const absl::Status sent = SendAll(*stream, std::move(opening), source, payload, &uploaded);
+  const absl::Status sent = SendAll(*stream, std::move(opening), source, message_bytes, &uploaded);
   if (sent.ok()) {
     stream->WritesDone();
   } else {
@@ -100,12 +100,19 @@ absl::StatusOr<Experiment> RunTraining(client::Connection& connection, std::stri
 
 absl::StatusOr<Experiment> Client::Train(std::string_view experiment, FrameSource& source, const TrainOptions& train,
                                          const CallOptions& call) {
-  return RunTraining(*impl_->connection, experiment, &source, impl_->payload(), train, call);
+  absl::StatusOr<Experiment> built;
+  const absl::Status status = impl_->uploads.Run([&](int64_t message_bytes) {
+    absl::Status rewound = source.Rewind();
+    if (rewound.ok()) built = RunTraining(*impl_->connection, experiment, &source, message_bytes, train, call);
+    return rewound.ok() ? built.status() : rewound;
+  });
+  if (!status.ok()) return status;
+  return built;
 }
 
 absl::StatusOr<Experiment> Client::Retrain(std::string_view experiment, const TrainOptions& train,
                                            const CallOptions& call) {
-  return RunTraining(*impl_->connection, experiment, nullptr, impl_->payload(), train, call);
+  return RunTraining(*impl_->connection, experiment, nullptr, /*message_bytes=*/0, train, call);
 }
 
 }  // namespace kith

@@ -1,6 +1,30 @@
 #include "client/cpp/types.h"
 
+#include <cstring>
+
 namespace kith {
+namespace {
+
+// Both have all exponent bits set. A loop over integers is one that the compiler turns into vector instructions.
+bool AllFinite(absl::Span<const float> values) {
+  constexpr uint32_t kExponent = 0x7F800000;
+  uint32_t bad = 0;
+  for (const float& value : values) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof(bits));
+    bad |= static_cast<uint32_t>((bits & kExponent) == kExponent);
+  }
+  return bad == 0;
+}
+
+}  // namespace
+
+int64_t FirstRowNotFinite(FramesView frames) {
+  if (AllFinite(frames.values)) return -1;
+  int64_t row = 0;
+  while (AllFinite(frames.Rows(row, 1).values)) ++row;
+  return row;
+}
 
 std::string_view MetricName(Metric metric) {
   switch (metric) {

@@ -131,6 +131,9 @@ struct Experiment {
   absl::Time updated = absl::InfinitePast();
 };
 
+// The first row with a NaN or an infinity, which no call takes; -1 where every value is finite.
+int64_t FirstRowNotFinite(FramesView frames);
+
 // "training", "ready", "failed", "unknown".
 std::string_view StateName(Experiment::State state);
 

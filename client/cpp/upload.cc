@@ -14,7 +14,7 @@ absl::Status Upload(FrameSource& source, int64_t message_bytes, const std::funct
     absl::StatusOr<FramesView> frames = source.Next();
     if (!frames.ok()) return frames.status();
     if (frames->values.empty()) break;
-    if (absl::Status status = CheckFrames(*frames); !status.ok()) return status;
+    if (absl::Status status = CheckFrames(*frames, uploaded->rows); !status.ok()) return status;
     if (uploaded->dimension == 0) uploaded->dimension = frames->dimension;
     if (frames->dimension != uploaded->dimension) {
       return LocalError(absl::StatusCode::kInvalidArgument, "DIMENSION_MISMATCH",

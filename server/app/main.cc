@@ -1,5 +1,6 @@
 // kithd: puts the rooms together, serves until it is told to stop, drains.
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -8,6 +9,7 @@
 
 #include "server/app/options.h"
 #include "server/app/signals.h"
+#include "server/base/clock.h"
 #include "server/base/cores.h"
 #include "server/engine/engine.h"
 #include "server/experiments/registry.h"
@@ -23,8 +25,11 @@ namespace {
 // Threads for uploads and for what touches the disk.
 constexpr int kPoolThreads = 4;
 
-// How long running calls have at a drain.
+// How long running calls, and a training that is being saved, have at a drain.
 constexpr std::chrono::seconds kPatience(25);
+
+// How long trainings have beyond that to come to where they can stop.
+constexpr std::chrono::seconds kTrainerPatience(2);
 
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
 
@@ -68,6 +73,15 @@ experiments::TrainerOptions TrainingOptions(const config::Training& training, in
   return options;
 }
 
+// Ends the process beside a training that is inside a call of faiss: those cannot be stopped and may last for minutes.
+// It was told to stop and starts to save nothing any more; what was stored is durable.
+[[noreturn]] void LeaveTrainingBehind() {
+  spdlog::info("drained; a training that cannot be stopped is left behind; what it has not saved is not kept");
+  spdlog::default_logger()->flush();
+  std::fflush(nullptr);
+  _exit(0);
+}
+
 absl::Status Serve(const config::Config& config, const StopSignals& signals) {
   const int cores = UsableCores();
   const int search_threads = config.search.threads > 0 ? config.search.threads : cores;
@@ -76,13 +90,17 @@ absl::Status Serve(const config::Config& config, const StopSignals& signals) {
 
   auto store = storage::Store::Open(config.data_dir);
   if (!store.ok()) return store.status();
-  auto registry = experiments::Registry::Open(store->get(), config.limits.experiments);
+  auto registry = experiments::Registry::Open(store->get(), config.limits.experiments, [&] { return !signals.Came(); });
+  if (signals.Came()) {
+    spdlog::info("signal {} during the start", signals.Wait());
+    return absl::OkStatus();
+  }
   if (!registry.ok()) return registry.status();
   LogExperiments(**registry);
 
   engine::Engine engine({search_threads, config.search.queue_rows, config.search.batch_rows});
   experiments::Trainer trainer(store->get(), TrainingOptions(config.training, cores));
-  ThreadPool pool(kPoolThreads);
+  ThreadPool pool(kPoolThreads, [] { retrieval::SetThreadsOfThisThread(1); });  // additions leave the cores to searches
   const rpc::Context context{config.limits, store->get(), registry->get(), &trainer, &engine, &pool};
   auto server = rpc::Server::Start(context, config.listen);
   if (!server.ok()) return server.status();
@@ -93,8 +111,9 @@ absl::Status Serve(const config::Config& config, const StopSignals& signals) {
   const int signal = signals.Wait();
   signals.StopAtOnceFromNowOn();
   spdlog::info("signal {}: draining", signal);
+  const TimePoint start = Clock::now();
   (*server)->Drain(kPatience);
-  trainer.Cancel();
+  if (!trainer.WaitUntilIdle(Clock::now() + kTrainerPatience, start + kPatience)) LeaveTrainingBehind();
   spdlog::info("drained");
   return absl::OkStatus();
 }

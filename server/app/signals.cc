@@ -21,6 +21,12 @@ int StopSignals::Wait() const {
   return signal;
 }
 
+bool StopSignals::Came() const {
+  sigset_t pending;
+  sigpending(&pending);
+  return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
+}
+
 void StopSignals::StopAtOnceFromNowOn() const {
   std::thread([signals = signals_] {
     int signal = 0;

@@ -13,6 +13,9 @@ class StopSignals {
   // Returns the signal that came.
   int Wait() const;
 
+  // Whether one has come; Wait returns it then.
+  bool Came() const;
+
   // From now on a stop signal ends the process at once.
   void StopAtOnceFromNowOn() const;
 

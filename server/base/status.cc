@@ -70,6 +70,11 @@ absl::Status Error(absl::StatusCode code, Reason reason, std::string_view messag
   return status;
 }
 
+absl::Status OutOfMemory() {
+  return Error(Reason::kMemoryBudget,
+               "the server has not enough memory for this; send less at once, or try again later");
+}
+
 std::string ReasonOf(const absl::Status& status) {
   const auto payload = status.GetPayload(kReasonUrl);
   return payload ? std::string(*payload) : std::string();

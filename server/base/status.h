@@ -44,6 +44,9 @@ absl::Status Error(Reason reason, std::string_view message);
 // FAILED_PRECONDITION for an Add; STORAGE is UNAVAILABLE or DATA_LOSS).
 absl::Status Error(absl::StatusCode code, Reason reason, std::string_view message);
 
+// MEMORY_BUDGET, for a request that ran into std::bad_alloc.
+absl::Status OutOfMemory();
+
 // The reason's name as stored in `status`; empty where it has none.
 std::string ReasonOf(const absl::Status& status);
 

@@ -58,12 +58,13 @@ std::vector<Slice> BatchQueue::TakeBatch(TimePoint now, std::vector<std::shared_
   while (batch.empty() && !turns_.empty()) {
     Group& group = turns_.front();
     const auto tasks = static_cast<int64_t>(group.tasks.size());
-    const int64_t share = std::max(kRowsOfABlock, batch_rows_ / tasks);
+    const int64_t most = std::min(batch_rows_, group.key.index->RowsAtOnce(group.key.params));
+    const int64_t share = std::max(kRowsOfABlock, most / tasks);
     int64_t rows = 0;
-    for (int64_t i = 0; i < tasks && rows < batch_rows_; ++i) {
+    for (int64_t i = 0; i < tasks && rows < most; ++i) {
       std::shared_ptr<Task> task = std::move(group.tasks.front());
       group.tasks.pop_front();
-      Slice slice = Take(task, std::min(share, batch_rows_ - rows), now);
+      Slice slice = Take(task, std::min(share, most - rows), now);
       rows += slice.rows;
       if (task->next_row < task->job.queries.rows) group.tasks.push_back(task);
       if (slice.rows > 0) {

@@ -2,7 +2,8 @@
 //
 // Jobs for the same index and parameters form a group; a batch is cut from one group, the groups take turns. No timer
 // holds a job back: whatever waits when a worker is free goes into its batch, so that alone a block waits for nothing
-// and under load batches form by themselves. A large job is taken in parts, in turn with the others of its group.
+// and under load batches form by themselves. A large job is taken in parts, in turn with the others of its group; no
+// batch is more than a few milliseconds of work, so that a block never waits for long behind a costly search.
 #pragma once
 
 #include <cstddef>
@@ -46,9 +47,9 @@ class BatchQueue {
   // OVERLOADED, with a retry delay, where the job would make more than queue_rows rows wait.
   absl::Status Push(Job job);
 
-  // The next rows to search together, at most batch_rows and all for one index and parameters; empty where nothing
-  // waits. Tasks that turn out cancelled or late at `now` are given up; those with no rows at a worker go to
-  // `finished`.
+  // The next rows to search together, at most batch_rows and Index::RowsAtOnce, and all for one index and parameters;
+  // empty where nothing waits. Tasks that turn out cancelled or late at `now` are given up; those with no rows at a
+  // worker go to `finished`.
   std::vector<Slice> TakeBatch(TimePoint now, std::vector<std::shared_ptr<Task>>* finished);
 
   // Gives up all tasks whose deadline has passed.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -93,6 +94,8 @@ void Engine::RunBatch(const std::vector<Slice>& batch) {
   absl::Status status;
   try {
     status = SearchBatch(batch);
+  } catch (const std::bad_alloc&) {
+    status = OutOfMemory();
   } catch (const std::exception& exception) {
     status = Error(Reason::kInternal, absl::StrCat("search: ", exception.what()));
   }

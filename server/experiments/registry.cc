@@ -40,11 +40,13 @@ absl::StatusOr<std::shared_ptr<const Generation>> LoadGeneration(storage::Store*
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(storage::Store* store, int64_t max_experiments) {
+absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(storage::Store* store, int64_t max_experiments,
+                                                         absl::FunctionRef<bool()> proceed) {
   const auto records = store->List();
   if (!records.ok()) return records.status();
   std::unique_ptr<Registry> registry(new Registry(store, max_experiments));
   for (const storage::ExperimentRecord& record : *records) {
+    if (!proceed()) return Error(Reason::kCancelled, "loading was stopped");
     auto experiment = std::make_shared<Experiment>();
     experiment->name = record.name;
     experiment->created = record.created;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/experiments/experiment.h"
@@ -25,8 +26,10 @@ class TrainingLease;
 class Registry {
  public:
   // Loads every experiment of the store, which has to outlive this. One that cannot be loaded is kept as kFailed; only
-  // an unreadable catalogue is an error. At most `max_experiments` will be trained.
-  static absl::StatusOr<std::unique_ptr<Registry>> Open(storage::Store* store, int64_t max_experiments);
+  // an unreadable catalogue is an error. At most `max_experiments` will be trained. `proceed` is asked before each is
+  // loaded; once it says no, that is CANCELLED.
+  static absl::StatusOr<std::unique_ptr<Registry>> Open(
+      storage::Store* store, int64_t max_experiments, absl::FunctionRef<bool()> proceed = [] { return true; });
 
   // What a search needs. EXPERIMENT_NOT_FOUND; NOT_TRAINED during a first training; DATA_LOSS for a failed one.
   absl::StatusOr<std::shared_ptr<const Generation>> Find(const std::string& name) const;

@@ -3,11 +3,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <exception>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/base/clock.h"
 #include "server/base/status.h"
 #include "server/retrieval/build.h"
 #include "server/retrieval/platform.h"
@@ -52,6 +53,18 @@ Trainer::Trainer(storage::Store* store, const TrainerOptions& options)
 
 Trainer::~Trainer() { Cancel(); }
 
+// One training from Start to its end.
+struct Trainer::Training {
+  TrainingRequest request;
+  std::shared_ptr<Job> job = std::make_shared<Job>();
+  std::atomic<bool> told{false};  // the observer knows the end, or is about to
+
+  void Tell(const absl::StatusOr<Description>& result) {
+    if (told.exchange(true)) return;
+    if (const auto observer = request.observer.lock()) observer->OnFinished(result);
+  }
+};
+
 absl::Status Trainer::CheckRoom(int64_t waiting) const {
   if (waiting < options_.queue) return absl::OkStatus();
   return WithRetryDelay(
@@ -63,37 +76,84 @@ absl::Status Trainer::Start(TrainingRequest request) {
   const auto waiting = static_cast<int64_t>(pool_.waiting());
   if (absl::Status status = CheckRoom(waiting); !status.ok()) return status;
   Report(request, Phase::kQueued, 0, waiting);
-  // std::function wants to be able to copy what it holds.
-  auto shared = std::make_shared<TrainingRequest>(std::move(request));
-  pool_.Run([this, shared] { Run(std::move(*shared)); });
-  return absl::OkStatus();
+  auto training = std::make_shared<Training>();
+  training->request = std::move(request);
+  training->job->on_cancel = [training = std::weak_ptr<Training>(training)] {
+    if (const auto held = training.lock()) held->Tell(ShuttingDown());
+  };
+  return Enqueue([this, training] { Run(training.get()); }, training->job);
 }
 
-absl::Status Trainer::Queue(std::function<void()> work) {
+absl::Status Trainer::Queue(std::function<void()> work, std::function<void()> on_cancel) {
   if (absl::Status status = CheckRoom(static_cast<int64_t>(pool_.waiting())); !status.ok()) return status;
-  pool_.Run(std::move(work));
+  auto job = std::make_shared<Job>();
+  job->on_cancel = std::move(on_cancel);
+  return Enqueue(std::move(work), job);
+}
+
+absl::Status Trainer::Enqueue(std::function<void()> work, const std::shared_ptr<Job>& job) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (stopping_) return ShuttingDown();
+    jobs_.insert(job);
+  }
+  pool_.Run([this, job, work = std::move(work)] {
+    work();
+    const std::lock_guard<std::mutex> lock(mutex_);
+    jobs_.erase(job);
+    ended_.notify_all();
+  });
   return absl::OkStatus();
 }
 
-void Trainer::Run(TrainingRequest request) {
-  const TimePoint start = Clock::now();
-  const std::string name = request.lease->name();
-  absl::StatusOr<Description> result;
-  try {
-    if (absl::Status status = Train(&request); !status.ok()) {
-      result = stopping_ ? ShuttingDown() : status;
-    } else {
-      result = request.lease->Describe();
-      result->training = false;
+void Trainer::Cancel() {
+  std::vector<std::shared_ptr<Job>> cancelled;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (stopping_.exchange(true)) return;
+    for (const std::shared_ptr<Job>& job : jobs_) {
+      if (!job->saving) cancelled.push_back(job);
     }
-  } catch (const std::bad_alloc&) {
-    result = Error(Reason::kMemoryBudget, "there is not enough memory for this training");
-  } catch (const std::exception& exception) {
-    result = Error(Reason::kInternal, absl::StrCat("training: ", exception.what()));
   }
-  request.lease.reset();  // first, so that whoever is told may train or add again at once
+  for (const auto& job : cancelled) job->on_cancel();
+}
+
+bool Trainer::WaitUntilIdle(TimePoint deadline, TimePoint saving_deadline) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const auto none_saves = [this] {
+    return std::none_of(jobs_.begin(), jobs_.end(), [](const auto& job) { return job->saving; });
+  };
+  ended_.wait_until(lock, deadline, [this] { return jobs_.empty(); });
+  ended_.wait_until(lock, saving_deadline, none_saves);
+  return jobs_.empty();
+}
+
+bool Trainer::StartSaving(Job* job) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  job->saving = !stopping_;
+  return job->saving;
+}
+
+absl::StatusOr<Description> Trainer::Result(Training* training) {
+  try {
+    if (absl::Status status = Train(training); !status.ok()) return stopping_ ? ShuttingDown() : status;
+    Description description = training->request.lease->Describe();
+    description.training = false;
+    return description;
+  } catch (const std::bad_alloc&) {
+    return Error(Reason::kMemoryBudget, "there is not enough memory for this training");
+  } catch (const std::exception& exception) {
+    return Error(Reason::kInternal, absl::StrCat("training: ", exception.what()));
+  }
+}
+
+void Trainer::Run(Training* training) {
+  const TimePoint start = Clock::now();
+  const std::string name = training->request.lease->name();
+  const absl::StatusOr<Description> result = Result(training);
+  training->request.lease.reset();  // first, so that whoever is told may train or add again at once
   if (options_.on_finished) options_.on_finished(name, result.status(), SecondsSince(start));
-  if (const auto observer = request.observer.lock()) observer->OnFinished(result);
+  training->Tell(result);
 }
 
 absl::Status Trainer::Check(const std::optional<retrieval::Recipe>& recipe, int64_t rows, int dimension) const {
@@ -130,7 +190,8 @@ absl::Status Trainer::TakeStored(TrainingRequest* request) const {
   return absl::OkStatus();
 }
 
-absl::Status Trainer::Train(TrainingRequest* request) {
+absl::Status Trainer::Train(Training* training) {
+  TrainingRequest* const request = &training->request;
   if (stopping_) return ShuttingDown();
   request->lease->WaitForAddition();
   if (!request->frames.values.empty()) {
@@ -151,6 +212,7 @@ absl::Status Trainer::Train(TrainingRequest* request) {
   auto index = retrieval::BuildIndex(recipe, frames.view(), observe);
   if (!index.ok()) return index.status();
 
+  if (!StartSaving(training->job.get())) return ShuttingDown();
   const auto record = store_->CommitGeneration(
       request->lease->name(), recipe, (*index)->report(), frames.view(),
       [&](storage::ByteSink sink) { return retrieval::WriteIndex(**index, sink); },

@@ -3,14 +3,18 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/base/clock.h"
 #include "server/base/thread_pool.h"
 #include "server/experiments/registry.h"
 #include "server/retrieval/frames.h"
@@ -29,13 +33,13 @@ enum class Phase {
   kSaving,       // bytes
 };
 
-// Told of a training's progress, from the training's thread. It may go away at any time.
+// Told of a training's progress, from the training's thread, or of its end by Cancel. It may go away at any time.
 class TrainingObserver {
  public:
   virtual ~TrainingObserver() = default;
   // `total` is 0 where it is not known.
   virtual void OnProgress(Phase phase, int64_t done, int64_t total) = 0;
-  // The last call. The new generation serves, or nothing has changed.
+  // The end, told once: the new generation serves, or nothing has changed. After a Cancel, progress may still come.
   virtual void OnFinished(const absl::StatusOr<Description>& result) = 0;
 };
 
@@ -73,28 +77,49 @@ class Trainer {
   // Finds what would make a training on `rows` frames sent fail: BAD_PARAMETER, see PreparedRows and PlanBuild.
   absl::Status Check(const std::optional<retrieval::Recipe>& recipe, int64_t rows, int dimension) const;
 
-  // Queues the training, or says at once why not: OVERLOADED. From then on it goes on by itself.
+  // Queues the training, or says at once why not: OVERLOADED, SHUTTING_DOWN. From then on it goes on by itself.
   absl::Status Start(TrainingRequest request);
 
   // Queues work of another kind behind the trainings, on their threads and at their priority, or says at once why not:
-  // OVERLOADED. `work` must not throw, and ends early once stopping().
-  absl::Status Queue(std::function<void()> work);
+  // OVERLOADED, SHUTTING_DOWN. `work` must not throw, and ends early once stopping(). `on_cancel` is called by Cancel,
+  // if the work has not ended by then; it may still be running.
+  absl::Status Queue(std::function<void()> work, std::function<void()> on_cancel);
   bool stopping() const { return stopping_; }
 
-  // Trainings that run or wait end before their next step with SHUTTING_DOWN, and nothing of them stays. Does not wait.
-  void Cancel() { stopping_ = true; }
+  // No training that is not saved already is kept: their observers are told SHUTTING_DOWN at once, and they end before
+  // their next step, which may be long (some of faiss's cannot be stopped). One that is being saved goes on to its end.
+  // Does not wait.
+  void Cancel();
+
+  // Waits until nothing is left to do, and says whether that is so: for as long as a training is being saved until
+  // `saving_deadline`, otherwise until `deadline`.
+  bool WaitUntilIdle(TimePoint deadline, TimePoint saving_deadline);
 
  private:
+  // Something in the queue or under way.
+  struct Job {
+    std::function<void()> on_cancel;
+    bool saving = false;  // guarded by mutex_
+  };
+  struct Training;
+
   absl::Status CheckRoom(int64_t waiting) const;
-  void Run(TrainingRequest request);
+  absl::Status Enqueue(std::function<void()> work, const std::shared_ptr<Job>& job);
+  void Run(Training* training);
+  absl::StatusOr<Description> Result(Training* training);
+  absl::Status Train(Training* training);
   retrieval::Recipe RecipeFor(const std::optional<retrieval::Recipe>& asked, int64_t rows) const;
   // Fills in the frames and the recipe where they are to be those of the current generation.
   absl::Status TakeStored(TrainingRequest* request) const;
-  absl::Status Train(TrainingRequest* request);
+  // False where the job was cancelled; otherwise it no longer can be.
+  bool StartSaving(Job* job);
 
   storage::Store* const store_;
   const TrainerOptions options_;
-  std::atomic<bool> stopping_{false};
+  std::mutex mutex_;
+  std::condition_variable ended_;  // a job has
+  std::set<std::shared_ptr<Job>> jobs_;  // guarded by mutex_
+  std::atomic<bool> stopping_{false};    // set under mutex_
   ThreadPool pool_;
 };
 

@@ -9,9 +9,11 @@
 #include <faiss/IndexPQFastScan.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/IndexRefine.h>
+#include <faiss/VectorTransform.h>
 #include <faiss/index_factory.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -23,18 +25,54 @@
 namespace kith::retrieval {
 namespace {
 
-// Seeds everything in `index` that draws random numbers when it is trained.
-void SetSeed(faiss::Index* index, int64_t seed) {
-  const int value = static_cast<int>(seed);
-  if (auto* refined = dynamic_cast<faiss::IndexRefine*>(index)) return SetSeed(refined->base_index, seed);
-  if (auto* transformed = dynamic_cast<faiss::IndexPreTransform*>(index)) return SetSeed(transformed->index, seed);
-  if (auto* graph = dynamic_cast<faiss::IndexHNSW*>(index)) return SetSeed(graph->storage, seed);
-  if (auto* lists = dynamic_cast<faiss::IndexIVF*>(index)) lists->cp.seed = value;
-  if (auto* pq = dynamic_cast<faiss::IndexIVFPQ*>(index)) pq->pq.cp.seed = value;
-  if (auto* fast_scan = dynamic_cast<faiss::IndexIVFPQFastScan*>(index)) fast_scan->pq.cp.seed = value;
-  if (auto* pq = dynamic_cast<faiss::IndexPQ*>(index)) pq->pq.cp.seed = value;
-  if (auto* fast_scan = dynamic_cast<faiss::IndexPQFastScan*>(index)) fast_scan->pq.cp.seed = value;
+// Calls visit(faiss::ClusteringParameters&) for every k-means that training `index` runs, but for those of OPQ.
+template <typename Visit>
+void ForEachKMeans(faiss::Index* index, const Visit& visit) {
+  if (auto* refined = dynamic_cast<faiss::IndexRefine*>(index)) return ForEachKMeans(refined->base_index, visit);
+  if (auto* transformed = dynamic_cast<faiss::IndexPreTransform*>(index)) {
+    return ForEachKMeans(transformed->index, visit);
+  }
+  if (auto* graph = dynamic_cast<faiss::IndexHNSW*>(index)) return ForEachKMeans(graph->storage, visit);
+  if (auto* lists = dynamic_cast<faiss::IndexIVF*>(index)) {
+    visit(lists->cp);
+    ForEachKMeans(lists->quantizer, visit);
+  }
+  if (auto* halves = dynamic_cast<faiss::MultiIndexQuantizer*>(index)) visit(halves->pq.cp);
+  if (auto* pq = dynamic_cast<faiss::IndexIVFPQ*>(index)) visit(pq->pq.cp);
+  if (auto* fast_scan = dynamic_cast<faiss::IndexIVFPQFastScan*>(index)) visit(fast_scan->pq.cp);
+  if (auto* pq = dynamic_cast<faiss::IndexPQ*>(index)) visit(pq->pq.cp);
+  if (auto* fast_scan = dynamic_cast<faiss::IndexPQFastScan*>(index)) visit(fast_scan->pq.cp);
 }
+
+// faiss warns on stderr where there are fewer rows than this for each centroid, in the midst of the log.
+constexpr int kRowsWithoutAWarning = 1;
+
+// While it lives the OPQ rotations of `index` train with product quantisers that do not warn; faiss's own are made out
+// of reach.
+class QuietRotations {
+ public:
+  explicit QuietRotations(faiss::Index* index) {
+    if (auto* refined = dynamic_cast<faiss::IndexRefine*>(index)) index = refined->base_index;
+    auto* transformed = dynamic_cast<faiss::IndexPreTransform*>(index);
+    if (transformed == nullptr) return;
+    for (faiss::VectorTransform* transform : transformed->chain) {
+      auto* rotation = dynamic_cast<faiss::OPQMatrix*>(transform);
+      if (rotation == nullptr) continue;
+      auto quantizer = std::make_unique<faiss::ProductQuantizer>(rotation->d_out, rotation->M, 8);
+      quantizer->cp.min_points_per_centroid = kRowsWithoutAWarning;
+      rotation->pq = quantizer.get();
+      rotations_.emplace_back(rotation, std::move(quantizer));
+    }
+  }
+  ~QuietRotations() {
+    for (auto& [rotation, quantizer] : rotations_) rotation->pq = nullptr;
+  }
+  QuietRotations(const QuietRotations&) = delete;
+  QuietRotations& operator=(const QuietRotations&) = delete;
+
+ private:
+  std::vector<std::pair<faiss::OPQMatrix*, std::unique_ptr<faiss::ProductQuantizer>>> rotations_;
+};
 
 // Leaves out a step of product quantisers without "np": it renumbers codes for a polysemous search, which nobody here
 // does, cannot be stopped, and takes seconds for each part.
@@ -62,7 +100,10 @@ class Build {
   absl::StatusOr<std::unique_ptr<Index>> Run(const Recipe& recipe, const BuildPlan& plan) {
     index_.reset(faiss::index_factory(frames_.dimension, plan.factory.c_str(),
                                       metric_ == Metric::kL2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT));
-    SetSeed(index_.get(), recipe.seed);
+    ForEachKMeans(index_.get(), [&](faiss::ClusteringParameters& parameters) {
+      parameters.seed = static_cast<int>(recipe.seed);
+      parameters.min_points_per_centroid = kRowsWithoutAWarning;
+    });
     LeaveOutPolysemousTraining(index_.get());
     if (absl::Status status = Train(); !status.ok()) return status;
     if (absl::Status status = Add(); !status.ok()) return status;
@@ -79,6 +120,7 @@ class Build {
     } else if (!Observe(BuildPhase::kTraining, 0, 0)) {
       return Cancelled();
     }
+    const QuietRotations quiet(index_.get());
     index_->train(frames_.rows, vectors());  // what is left: codes, transforms; a trained quantiser stays as it is
     return absl::OkStatus();
   }
@@ -88,7 +130,6 @@ class Build {
   absl::Status TrainQuantizer(faiss::IndexIVF* lists) {
     faiss::ClusteringParameters parameters = lists->cp;
     parameters.niter = 1;
-    parameters.min_points_per_centroid = 1;  // only silences a warning on stderr
     faiss::Clustering clustering(frames_.dimension, static_cast<int>(lists->nlist), parameters);
     for (int iteration = 0; iteration < lists->cp.niter; ++iteration) {
       if (!Observe(BuildPhase::kTraining, iteration, lists->cp.niter)) return Cancelled();

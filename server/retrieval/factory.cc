@@ -106,6 +106,8 @@ class FactoryReader {
         CheckProductQuantizer(Number(3, "the number of parts", 1, dimension_), 8);
       }
       if (HasToken() && Token() == "Flat" && taken_.find('_') == std::string::npos) ++next_;
+    } else if (Take("LSHr?t?")) {
+      if (metric_ != Metric::kL2) Fail("LSH works with the L2 metric only");
     } else if (!ReadCode()) {
       FailUnknown();
     }
@@ -148,7 +150,8 @@ class FactoryReader {
   void FailUnknown() {
     Fail(HasToken() ? absl::StrCat("'", Token(),
                                    "' is not a form that is supported here; forms are Flat, IVFn,Flat, IVFn,SQ8, "
-                                   "IVFn,PQm, IVFn,PQmx4fs,RFlat, HNSWm, IVFn_HNSWm,..., OPQm_d,..., PCAd,...")
+                                   "IVFn,PQm, IVFn,PQmx4fs,RFlat, HNSWm, LSH, IVFn_HNSWm,..., OPQm_d,..., PCAd,...; "
+                                   "IDMap is left out, because ids are always given in order")
                     : "a code is missing at its end");
   }
 

@@ -22,10 +22,12 @@ struct FactoryShape {
 //
 //   factory:    [transform,]... storage [,RFlat]
 //   transform:  OPQm[_d] | PCA[R]d | RRd | L2norm
-//   storage:    (IVFn[_HNSW[m]] | IMI2xb),code | code | HNSWm[,Flat] | HNSWm_SQ.. | HNSWm_PQm[np]
+//   storage:    (IVFn[_HNSW[m]] | IMI2xb),code | code | HNSWm[,Flat] | HNSWm_SQ.. | HNSWm_PQm[np] | LSH[r][t]
 //   code:       Flat | SQ4 | SQ6 | SQ8 | SQfp16 | PQm[xb][np] | PQmx4fs[r]
 //
-// PCAW is left out: it divides by eigenvalues, and where frames are alike the quotients are not finite.
+// Left out: IDMap, because ids are given in order here anyway, and adding to one without ids throws; NSG, which is
+// built once and takes no additions; PCAW, which divides by eigenvalues, and where frames are alike the quotients are
+// not finite.
 //
 // Otherwise BAD_PARAMETER: an unknown token, a number out of range (both named), or too few rows (with the number
 // needed).

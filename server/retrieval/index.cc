@@ -54,8 +54,10 @@ Index::Index(std::unique_ptr<faiss::Index> index, FrameStore frames, Metric metr
       metric_(metric),
       report_(std::move(report)),
       centroids_(PackCentroids(*index)),
+      cost_(*index),
       index_(std::move(index)),
-      frames_(std::move(frames)) {}
+      frames_(std::move(frames)),
+      stored_(frames_.rows()) {}
 
 Index::~Index() = default;
 
@@ -164,6 +166,7 @@ void Index::AppendPart(FrameView frames, const float* vectors) {
     index_->add(frames.rows, vectors);
     frames_.Append(frames);
   }
+  stored_ += frames.rows;
 }
 
 Frames Index::CopyFrames() const {

@@ -1,6 +1,7 @@
 // A trained index together with the frames stored in it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -9,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/retrieval/blend.h"
+#include "server/retrieval/cost.h"
 #include "server/retrieval/frame_store.h"
 #include "server/retrieval/frames.h"
 #include "server/retrieval/recipe.h"
@@ -34,6 +36,10 @@ class Index {
   // BAD_PARAMETER where k is below 1, or where nprobe or k_factor is out of range or means nothing to this index.
   // An nprobe above nlist means nlist, as in faiss.
   absl::StatusOr<SearchParams> Resolve(const SearchOptions& options) const;
+
+  // So many rows that one Search of them takes a few milliseconds; 1 or more. Takes no lock. `params` come from
+  // Resolve.
+  int64_t RowsAtOnce(const SearchParams& params) const { return cost_.RowsAtOnce(stored_, params); }
 
   // The params.k nearest stored frames of each query; distances are faiss's own (recipe.h: Metric). `params` come
   // from Resolve. A query so large that its squared distances overflow (normalize.h: kMaxNorm) has no neighbours.
@@ -74,11 +80,14 @@ class Index {
   const BuildReport report_;
   const std::unique_ptr<const PackedCentroids> centroids_;  // null where the index has none that could be packed
 
+  const SearchCost cost_;
+
   // A writer holds gate_ while it waits, so that a steady stream of readers cannot starve it.
   mutable std::mutex gate_;
   mutable std::shared_mutex mutex_;
   std::unique_ptr<faiss::Index> index_;  // contents guarded by mutex_
   FrameStore frames_;                    // guarded by mutex_
+  std::atomic<int64_t> stored_;          // frames_.rows(), for those without the lock
 };
 
 }  // namespace kith::retrieval

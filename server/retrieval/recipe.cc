@@ -112,7 +112,7 @@ absl::StatusOr<BuildPlan> PlanBuild(const Recipe& recipe, int64_t rows, int dime
   BuildPlan plan;
   if (recipe.factory.empty()) {
     const std::string_view name = recipe.name.empty() ? std::string_view("auto") : recipe.name;
-    if (name == "fastscan" && dimension % 2 != 0) {
+    if (name == "fastscan" && dimension % 2 != 0 && rows >= kRowsPerList) {
       return Error(Reason::kBadParameter,
                    absl::StrCat("recipe.name: fastscan needs an even dimension, not ", dimension, "; use auto"));
     }

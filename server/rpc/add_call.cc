@@ -1,5 +1,7 @@
 #include "server/rpc/add_call.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
 #include "server/rpc/convert.h"
@@ -9,7 +11,10 @@
 
 namespace kith::rpc {
 
-AddCall::AddCall(const Context& context, v1::AddResponse* response) : context_(context), response_(response) { Read(); }
+AddCall::AddCall(const Context& context, v1::AddResponse* response, CallGate::Pass pass)
+    : pass_(std::move(pass)), context_(context), response_(response) {
+  Read();
+}
 
 void AddCall::Read() {
   MarkUnread(&request_);
@@ -39,6 +44,7 @@ absl::Status AddCall::Take() {
   if (!opened_) {
     experiment_ = request_.experiment();
     request_id_ = request_.request_id();
+    if (absl::Status status = CheckRequestId(request_id_); !status.ok()) return status;
     if (absl::Status status = CheckExperiment(); !status.ok()) return status;
     opened_ = true;
     if (!request_.has_frames()) return absl::OkStatus();

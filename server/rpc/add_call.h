@@ -7,6 +7,7 @@
 #include <string>
 
 #include "kith/v1/retrieval.pb.h"
+#include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
 #include "server/rpc/upload.h"
 
@@ -16,7 +17,7 @@ namespace kith::rpc {
 // addition.
 class AddCall : public grpc::ServerReadReactor<v1::AddRequest> {
  public:
-  AddCall(const Context& context, v1::AddResponse* response);
+  AddCall(const Context& context, v1::AddResponse* response, CallGate::Pass pass);
 
   void OnReadDone(bool ok) override;
   void OnSendInitialMetadataDone(bool ok) override;
@@ -30,6 +31,7 @@ class AddCall : public grpc::ServerReadReactor<v1::AddRequest> {
   absl::Status Add();
   void End(const absl::Status& status);
 
+  const CallGate::Pass pass_;
   const Context& context_;
   v1::AddResponse* const response_;
   std::atomic<bool> cancelled_{false};

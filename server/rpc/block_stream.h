@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/base/status.h"
+#include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
 #include "server/rpc/guard.h"
 #include "server/rpc/operation.h"
@@ -55,7 +56,8 @@ struct StreamOptions {
 template <typename Kind>
 class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>, public Drainable {
  public:
-  BlockStream(const Context& context, StreamSet* streams) : context_(context), streams_(streams) {
+  BlockStream(const Context& context, StreamSet* streams, CallGate::Pass pass)
+      : pass_(std::move(pass)), context_(context), streams_(streams) {
     if (absl::Status status = streams_->Enter(this); !status.ok()) {
       entered_ = false;
       finished_ = true;
@@ -105,7 +107,7 @@ class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typen
   // Answers the blocks that are here, then ends the stream.
   void Drain() override {
     std::unique_lock<std::mutex> lock(mutex_);
-    if (!end_) end_ = ToGrpc(Error(Reason::kShuttingDown, "the server is shutting down; connect again in a moment"));
+    if (!end_) end_ = ToGrpc(ShuttingDown());
     Advance(std::move(lock));
   }
 
@@ -209,6 +211,7 @@ class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typen
     if (finish) this->Finish(*end_);
   }
 
+  const CallGate::Pass pass_;
   const Context& context_;
   StreamSet* const streams_;
   bool entered_ = true;

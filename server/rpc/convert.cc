@@ -9,6 +9,9 @@
 namespace kith::rpc {
 namespace {
 
+constexpr int kMaxDimension = 65'536;
+constexpr size_t kMaxRequestIdBytes = 128;
+
 #ifndef ABSL_IS_LITTLE_ENDIAN
 #error "FloatBatch.raw is little-endian and is used as it is"
 #endif
@@ -141,9 +144,9 @@ absl::StatusOr<retrieval::FrameView> FramesOf(const v1::FloatBatch& batch, int64
   if (batch.raw().empty() && batch.values_size() == 0) {
     return Error(Reason::kEmptyBatch, "frames: there are no rows; set raw or values");
   }
-  if (batch.dimension() < 1) {
+  if (batch.dimension() < 1 || batch.dimension() > kMaxDimension) {
     return Error(Reason::kBadBatch,
-                 absl::StrCat("frames.dimension: ", batch.dimension(), " is out of range; 1 or more"));
+                 absl::StrCat("frames.dimension: ", batch.dimension(), " is out of range; 1 to ", kMaxDimension));
   }
   if (batch.raw().size() % sizeof(float) != 0) {
     return Error(Reason::kBadBatch,
@@ -183,6 +186,12 @@ absl::StatusOr<retrieval::FrameView> QueriesOf(const v1::FloatBatch& batch, int 
                               ", so split them"));
   }
   return frames;
+}
+
+absl::Status CheckRequestId(const std::string& id) {
+  if (id.size() <= kMaxRequestIdBytes) return absl::OkStatus();
+  return Error(Reason::kBadParameter,
+               absl::StrCat("request_id: ", id.size(), " bytes are too many; 1 to ", kMaxRequestIdBytes));
 }
 
 float* MakeRoom(const v1::FloatBatch& request, int64_t rows, v1::FloatBatch* answer) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,8 +19,9 @@
 
 namespace kith::rpc {
 
-// A view of the batch's rows, valid as long as the batch. BAD_BATCH: both encodings, or a length that the dimension
-// does not divide; EMPTY_BATCH: no rows; NOT_FINITE: names the row, counted from `first_row`.
+// A view of the batch's rows, valid as long as the batch. BAD_BATCH: both encodings, a dimension out of
+// range, or a length that it does not divide; EMPTY_BATCH: no rows; NOT_FINITE: names the row, counted from
+// `first_row`.
 absl::StatusOr<retrieval::FrameView> FramesOf(const v1::FloatBatch& batch, int64_t first_row = 0);
 
 // The same for a Search or an Expand: at most limits.rows rows, of the experiment's dimension (DIMENSION_MISMATCH).
@@ -33,6 +35,9 @@ float* MakeRoom(const v1::FloatBatch& request, int64_t rows, v1::FloatBatch* ans
 absl::StatusOr<retrieval::SearchOptions> SearchOptionsOf(const v1::SearchParams& params, const config::Limits& limits);
 absl::StatusOr<retrieval::BlendParams> BlendParamsOf(const v1::ExpandParams& params);
 absl::StatusOr<retrieval::Recipe> RecipeOf(const v1::Recipe& recipe);
+
+// BAD_PARAMETER for an id above 128 bytes. None at all is good.
+absl::Status CheckRequestId(const std::string& id);
 
 // Says DIMENSION_MISMATCH with both numbers.
 absl::Status CheckDimension(int given, int expected);

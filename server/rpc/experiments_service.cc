@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "server/base/status.h"
@@ -34,35 +35,47 @@ absl::Status ListPage(const experiments::Registry& registry, const v1::ListExper
   return absl::OkStatus();
 }
 
+// Deletes itself when the call is over.
+class PoolCall : public grpc::ServerUnaryReactor {
+ public:
+  template <typename Body>
+  PoolCall(ThreadPool* pool, CallGate::Pass pass, Body body) : pass_(std::move(pass)) {
+    pool->Run([this, body] { Finish(ToGrpc(Guarded(body))); });
+  }
+
+ private:
+  void OnDone() override { delete this; }
+
+  const CallGate::Pass pass_;
+};
+
 }  // namespace
 
 template <typename Body>
-grpc::ServerUnaryReactor* ExperimentsService::InPool(grpc::CallbackServerContext* call, Body body) {
-  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.pool->Run([reactor, body] { reactor->Finish(ToGrpc(Guarded(body))); });
-  return reactor;
+grpc::ServerUnaryReactor* ExperimentsService::InPool(Body body) {
+  return Admit<grpc::ServerUnaryReactor>(
+      gate_, [&](CallGate::Pass pass) { return new PoolCall(context_.pool, std::move(pass), body); });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::List(grpc::CallbackServerContext* call,
+grpc::ServerUnaryReactor* ExperimentsService::List(grpc::CallbackServerContext*,
                                                    const v1::ListExperimentsRequest* request,
                                                    v1::ListExperimentsResponse* response) {
-  return InPool(call, [=] { return ListPage(*context_.registry, *request, response); });
+  return InPool([=] { return ListPage(*context_.registry, *request, response); });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Get(grpc::CallbackServerContext* call,
-                                                  const v1::GetExperimentRequest* request,
+grpc::ServerUnaryReactor* ExperimentsService::Get(grpc::CallbackServerContext*, const v1::GetExperimentRequest* request,
                                                   v1::GetExperimentResponse* response) {
-  return InPool(call, [=] {
+  return InPool([=] {
     const auto description = context_.registry->Describe(request->name());
     if (description.ok()) *response->mutable_experiment() = ToProto(*description);
     return description.status();
   });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Delete(grpc::CallbackServerContext* call,
+grpc::ServerUnaryReactor* ExperimentsService::Delete(grpc::CallbackServerContext*,
                                                      const v1::DeleteExperimentRequest* request,
                                                      v1::DeleteExperimentResponse*) {
-  return InPool(call, [=] { return context_.registry->Delete(request->name()); });
+  return InPool([=] { return context_.registry->Delete(request->name()); });
 }
 
 }  // namespace kith::rpc

@@ -4,13 +4,14 @@
 #include <grpcpp/grpcpp.h>
 
 #include "kith/v1/experiments.grpc.pb.h"
+#include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
 
 namespace kith::rpc {
 
 class ExperimentsService : public v1::Experiments::CallbackService {
  public:
-  explicit ExperimentsService(const Context& context) : context_(context) {}
+  ExperimentsService(const Context& context, CallGate* gate) : context_(context), gate_(gate) {}
 
   grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* call, const v1::ListExperimentsRequest* request,
                                  v1::ListExperimentsResponse* response) override;
@@ -22,9 +23,10 @@ class ExperimentsService : public v1::Experiments::CallbackService {
  private:
   // Runs `body`, which returns an absl::Status, in the pool and ends the call with its result.
   template <typename Body>
-  grpc::ServerUnaryReactor* InPool(grpc::CallbackServerContext* call, Body body);
+  grpc::ServerUnaryReactor* InPool(Body body);
 
   const Context context_;
+  CallGate* const gate_;
 };
 
 }  // namespace kith::rpc

@@ -16,8 +16,7 @@ absl::Status Guarded(Body&& body) {
   try {
     return body();
   } catch (const std::bad_alloc&) {
-    return Error(Reason::kMemoryBudget,
-                 "the server has not enough memory for this; send less at once, or try again later");
+    return OutOfMemory();
   } catch (const std::exception& exception) {
     return Error(Reason::kInternal, absl::StrCat("a fault of the server: ", exception.what()));
   }

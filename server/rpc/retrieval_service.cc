@@ -8,40 +8,53 @@
 namespace kith::rpc {
 
 grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>* RetrievalService::Train(grpc::CallbackServerContext*) {
-  return new TrainCall(context_);
+  using Reactor = grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>;
+  return Admit<Reactor>(gate_, [&](CallGate::Pass pass) { return new TrainCall(context_, std::move(pass)); });
 }
 
 grpc::ServerReadReactor<v1::AddRequest>* RetrievalService::Add(grpc::CallbackServerContext*,
                                                                v1::AddResponse* response) {
-  return new AddCall(context_, response);
+  using Reactor = grpc::ServerReadReactor<v1::AddRequest>;
+  return Admit<Reactor>(gate_, [&](CallGate::Pass pass) { return new AddCall(context_, response, std::move(pass)); });
 }
 
 grpc::ServerUnaryReactor* RetrievalService::Search(grpc::CallbackServerContext* call, const v1::SearchRequest* request,
                                                    v1::SearchResponse* response) {
-  return new UnaryCall(call, [=](BlockCall block) -> absl::Status {
+  const auto start = [=](BlockCall block) -> absl::Status {
     const auto options = SearchBlockOptions(request->experiment(), request->params(), context_.limits);
     if (!options.ok()) return options.status();
     return StartSearch(context_, *options, request->frames(), std::move(block), response);
-  });
+  };
+  return Admit<grpc::ServerUnaryReactor>(
+      gate_, [&](CallGate::Pass pass) { return new UnaryCall(call, std::move(pass), start); });
 }
 
 grpc::ServerUnaryReactor* RetrievalService::Expand(grpc::CallbackServerContext* call, const v1::ExpandRequest* request,
                                                    v1::ExpandResponse* response) {
-  return new UnaryCall(call, [=](BlockCall block) -> absl::Status {
+  const auto start = [=](BlockCall block) -> absl::Status {
     const auto options = ExpandBlockOptions(request->experiment(), request->params(), context_.limits);
     if (!options.ok()) return options.status();
     return StartExpand(context_, *options, request->frames(), std::move(block), response);
-  });
+  };
+  return Admit<grpc::ServerUnaryReactor>(
+      gate_, [&](CallGate::Pass pass) { return new UnaryCall(call, std::move(pass), start); });
+}
+
+template <typename Kind>
+grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>* RetrievalService::OpenStream() {
+  using Reactor = grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>;
+  return Admit<Reactor>(
+      gate_, [&](CallGate::Pass pass) { return new BlockStream<Kind>(context_, &streams_, std::move(pass)); });
 }
 
 grpc::ServerBidiReactor<v1::StreamSearchRequest, v1::StreamSearchResponse>* RetrievalService::StreamSearch(
     grpc::CallbackServerContext*) {
-  return new BlockStream<SearchStreamKind>(context_, &streams_);
+  return OpenStream<SearchStreamKind>();
 }
 
 grpc::ServerBidiReactor<v1::StreamExpandRequest, v1::StreamExpandResponse>* RetrievalService::StreamExpand(
     grpc::CallbackServerContext*) {
-  return new BlockStream<ExpandStreamKind>(context_, &streams_);
+  return OpenStream<ExpandStreamKind>();
 }
 
 }  // namespace kith::rpc

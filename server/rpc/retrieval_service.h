@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "kith/v1/retrieval.grpc.pb.h"
+#include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
 #include "server/rpc/stream_set.h"
 
@@ -11,7 +12,8 @@ namespace kith::rpc {
 
 class RetrievalService : public v1::Retrieval::CallbackService {
  public:
-  explicit RetrievalService(const Context& context) : context_(context), streams_(context.limits.streams) {}
+  RetrievalService(const Context& context, CallGate* gate)
+      : context_(context), gate_(gate), streams_(context.limits.streams) {}
 
   // Ends the open streams once their blocks are answered. Unary calls and uploads end by themselves.
   void Drain() { streams_.DrainAll(); }
@@ -28,7 +30,11 @@ class RetrievalService : public v1::Retrieval::CallbackService {
       grpc::CallbackServerContext* call) override;
 
  private:
+  template <typename Kind>
+  grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>* OpenStream();
+
   const Context context_;
+  CallGate* const gate_;
   StreamSet streams_;
 };
 

@@ -7,6 +7,12 @@
 #include "server/base/status.h"
 
 namespace kith::rpc {
+namespace {
+
+// How long connections have to end in good order once Kith's own calls are over.
+constexpr std::chrono::seconds kFarewell(1);
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, const std::string& listen) {
   grpc::EnableDefaultHealthCheckService(true);
@@ -43,8 +49,11 @@ Server::~Server() {
 
 void Server::Drain(std::chrono::milliseconds patience) {
   server_->GetHealthCheckService()->SetServingStatus(false);
+  gate_.Close();
+  trainer_->Cancel();
   retrieval_.Drain();
-  server_->Shutdown(std::chrono::system_clock::now() + patience);
+  gate_.WaitUntilEmpty(patience);
+  server_->Shutdown(std::chrono::system_clock::now() + kFarewell);
   server_->Wait();
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
 #include "server/rpc/experiments_service.h"
 #include "server/rpc/retrieval_service.h"
@@ -26,13 +27,17 @@ class Server {
   // HOST:PORT with the port that was taken.
   const std::string& address() const { return address_; }
 
-  // Health goes NOT_SERVING, new calls are refused, open streams end after the blocks they have, other calls finish;
-  // what is left after `patience` is cancelled. Returns when no call is left.
+  // Health goes NOT_SERVING and is answered to the end; other new calls are refused with SHUTTING_DOWN. Trainings are
+  // cancelled, and calls that watch one end with it; open streams end after the blocks they have; other calls finish.
+  // What is left after `patience`, and whoever watches the health, is cancelled. Returns when no call is left.
   void Drain(std::chrono::milliseconds patience);
 
  private:
-  explicit Server(const Context& context) : retrieval_(context), experiments_(context) {}
+  explicit Server(const Context& context)
+      : trainer_(context.trainer), retrieval_(context, &gate_), experiments_(context, &gate_) {}
 
+  experiments::Trainer* const trainer_;
+  CallGate gate_;
   RetrievalService retrieval_;
   ExperimentsService experiments_;
   std::unique_ptr<grpc::Server> server_;

@@ -2,12 +2,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
+#include "server/rpc/call_gate.h"
 
 namespace kith::rpc {
 
 absl::Status StreamSet::Enter(Drainable* stream) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (draining_) return Error(Reason::kShuttingDown, "the server is shutting down; connect again in a moment");
+  if (draining_) return ShuttingDown();
   if (streams_.size() >= most_) {
     return Error(Reason::kOverloaded, absl::StrCat("there are ", most_,
                                                    " streams and no more may be (limits.streams); close one, "

@@ -46,7 +46,8 @@ class TrainCall::Observer : public experiments::TrainingObserver {
   TrainCall* call_;  // guarded by mutex_
 };
 
-TrainCall::TrainCall(const Context& context) : context_(context), observer_(std::make_shared<Observer>(this)) {
+TrainCall::TrainCall(const Context& context, CallGate::Pass pass)
+    : pass_(std::move(pass)), context_(context), observer_(std::make_shared<Observer>(this)) {
   Read();
 }
 
@@ -120,6 +121,7 @@ absl::Status TrainCall::Take() {
 }
 
 absl::Status TrainCall::Open() {
+  if (absl::Status status = CheckRequestId(request_.request_id()); !status.ok()) return status;
   if (request_.has_recipe()) {
     auto recipe = RecipeOf(request_.recipe());
     if (!recipe.ok()) return recipe.status();

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "kith/v1/retrieval.pb.h"
+#include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
 #include "server/rpc/upload.h"
 
@@ -20,7 +21,7 @@ namespace kith::rpc {
 // BlockStream.
 class TrainCall : public grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse> {
  public:
-  explicit TrainCall(const Context& context);
+  TrainCall(const Context& context, CallGate::Pass pass);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -50,6 +51,7 @@ class TrainCall : public grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResp
   void EndWith(const absl::StatusOr<experiments::Description>& result);
   void Advance(std::unique_lock<std::mutex> lock);
 
+  const CallGate::Pass pass_;
   const Context& context_;
   std::shared_ptr<Observer> observer_;
 

@@ -3,6 +3,9 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <utility>
+
+#include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
 #include "server/rpc/guard.h"
 #include "server/rpc/operation.h"
@@ -14,7 +17,7 @@ namespace kith::rpc {
 class UnaryCall : public grpc::ServerUnaryReactor {
  public:
   template <typename Start>
-  UnaryCall(grpc::CallbackServerContext* call_context, Start&& start) {
+  UnaryCall(grpc::CallbackServerContext* call_context, CallGate::Pass pass, Start&& start) : pass_(std::move(pass)) {
     BlockCall call;
     call.deadline = DeadlineOf(*call_context);
     call.cancelled = [call_context] { return call_context->IsCancelled(); };
@@ -31,6 +34,8 @@ class UnaryCall : public grpc::ServerUnaryReactor {
   }
 
   void OnDone() override { delete this; }
+
+  const CallGate::Pass pass_;
 };
 
 }  // namespace kith::rpc

@@ -1,8 +1,12 @@
 #include "client/cli/app.h"
 
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <fstream>
 #include <sstream>
 
 #include "common/npy/npy.h"
@@ -16,6 +20,7 @@ namespace {
 
 using test::FakeServer;
 using test::MakeError;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -96,6 +101,11 @@ TEST(UsageTest, WrongUsageIsExitCode2AndAMessage) {
       {"add", "voice"},
       {"health", "extra"},
       {"health", "--timeout", "-1"},
+      {"health", "--timeout", "soon"},
+      {"train", "voice", "--metric", "7"},
+      {"train", "voice", "--metric", "1"},
+      {"expand", "voice", "a.npy", "-o", "b.npy", "--weighting", "1"},
+      {"stream", "voice", "a.npy", "--seconds", "1e300"},
       {"generate", "folder", "--rows", "0"},
       {"stream", "voice", "a.npy", "--block-ms", "19"},
       {"stream", "voice", "a.npy", "--clients", "0"},
@@ -111,6 +121,67 @@ TEST(UsageTest, WrongUsageIsExitCode2AndAMessage) {
     EXPECT_THAT(result.err, StartsWith("kith: ")) << ::testing::PrintToString(arguments);
     EXPECT_EQ(result.out, "") << ::testing::PrintToString(arguments);
   }
+}
+
+TEST(UsageTest, MessagesNameTheMistakeInOneLine) {
+  EXPECT_THAT(Kith({"frob"}).err, StartsWith("kith: unknown command frob\n"));
+  EXPECT_THAT(Kith({"frob", "--json", "x"}).err, StartsWith("kith: unknown command frob\n"));
+  EXPECT_THAT(Kith({"--frob"}).err, StartsWith("kith: unknown option --frob\n"));
+  const Result timeout = Kith({"health", "--timeout", "-1"});
+  EXPECT_THAT(timeout.err, HasSubstr("-1 is no time in seconds"));
+  EXPECT_LT(timeout.err.size(), 160u);
+  EXPECT_THAT(Kith({"train", "voice", "--metric", "7"}).err, HasSubstr("cosine, inner-product, l2"));
+}
+
+TEST_F(AppTest, NothingIsDoneIfItCannotBePrinted) {
+  for (const std::vector<const char*>& call :
+       std::vector<std::vector<const char*>>{{"list", "--json"}, {"show", "a"}, {"--help"}}) {
+    std::ofstream full("/dev/full");
+    std::ostringstream err;
+    Cancellation cancellation;
+    Context context{full, err, false, -1, -1, cancellation};
+    std::vector<const char*> arguments = {"kith", "--server", target_.c_str()};
+    arguments.insert(arguments.end(), call.begin(), call.end());
+    EXPECT_EQ(RunKith(static_cast<int>(arguments.size()), arguments.data(), context), kFailed) << call[0];
+    EXPECT_THAT(err.str(), HasSubstr("stdout")) << call[0];
+  }
+}
+
+TEST_F(AppTest, OptionsReachTheServer) {
+  ASSERT_EQ(Call({"train", "voice", frames_.c_str(), "--metric", "Cosine", "--nprobe", "3", "--k-factor", "2.5",
+                  "--seed", "0", "--factory", "IVF4,Flat"})
+                .exit_code,
+            kDone);
+  const v1::Recipe recipe = server_.retrieval.recipe();
+  EXPECT_EQ(recipe.metric(), v1::METRIC_COSINE);
+  EXPECT_EQ(recipe.nprobe(), 3);
+  EXPECT_EQ(recipe.k_factor(), 2.5f);
+  EXPECT_TRUE(recipe.has_seed());
+  EXPECT_EQ(recipe.seed(), 0);
+  EXPECT_EQ(recipe.factory(), "IVF4,Flat");
+
+  ASSERT_EQ(
+      Call({"search", "voice", frames_.c_str(), "-k", "3", "--nprobe", "5", "--k-factor", "1.5", "--timeout", "600"})
+          .exit_code,
+      kDone);
+  EXPECT_EQ(server_.retrieval.search_params().k(), 3);
+  EXPECT_EQ(server_.retrieval.search_params().nprobe(), 5);
+  EXPECT_EQ(server_.retrieval.search_params().k_factor(), 1.5f);
+
+  ASSERT_EQ(Call({"expand", "voice", frames_.c_str(), "-o", out_.c_str(), "--weighting", "alpha", "--alpha", "2",
+                  "--index-rate", "0.5", "--nprobe", "5"})
+                .exit_code,
+            kDone);
+  const v1::ExpandParams expand = server_.retrieval.expand_params();
+  EXPECT_EQ(expand.weighting(), v1::WEIGHTING_ALPHA);
+  EXPECT_EQ(expand.alpha(), 2);
+  EXPECT_EQ(expand.index_rate(), 0.5f);
+  EXPECT_EQ(expand.search().nprobe(), 5);
+
+  ASSERT_EQ(
+      Call({"stream", "voice", frames_.c_str(), "--seconds", "0.1", "--weighting", "alpha", "--alpha", "4"}).exit_code,
+      kDone);
+  EXPECT_EQ(server_.retrieval.expand_params().alpha(), 4);
 }
 
 TEST_F(AppTest, AServerThatIsNotThereIsExitCode3) {
@@ -306,6 +377,7 @@ TEST_F(AppTest, StreamWithoutAServerPlaysAllUnchangedAndIsExitCode3) {
   const Result result = Kith({"stream", "voice", frames_.c_str(), "--seconds", "0.2", "-o", out_.c_str(), "--json",
                               "--server", nowhere.c_str()});
   EXPECT_EQ(result.exit_code, kNotReached);
+  EXPECT_THAT(result.err, AllOf(StartsWith("kith: "), HasSubstr(nowhere)));
   EXPECT_EQ(result.json()["bypassed"], 1);
   EXPECT_EQ(result.json()["p50_ms"], nullptr);
   EXPECT_EQ(npy::ReadMatrix(out_)->values, std::vector<float>(20, 5));
@@ -332,6 +404,87 @@ TEST_F(AppTest, StreamCountsWhatTheServerCallsLate) {
   const std::vector<float> played = npy::ReadMatrix(out_)->values;
   EXPECT_EQ(played.front(), 5);
   EXPECT_EQ(played.back(), 6);
+}
+
+TEST_F(AppTest, AStreamThatIsAllLateIsDone) {
+  server_.retrieval.block_status = [](int64_t) {
+    return MakeError(grpc::StatusCode::DEADLINE_EXCEEDED, "LATE", "late");
+  };
+  const Result result = Call({"stream", "voice", frames_.c_str(), "--budget-ms", "20000", "--json"});
+  EXPECT_EQ(result.exit_code, kDone) << result.err;
+  EXPECT_EQ(result.json()["late"], result.json()["blocks"]);
+  EXPECT_EQ(result.err, "");
+}
+
+TEST_F(AppTest, BlocksThatFailAreExitCode1WithTheFirstOnesMessage) {
+  server_.retrieval.block_status = [](int64_t sequence) {
+    return sequence == 0 ? grpc::Status::OK
+                         : MakeError(grpc::StatusCode::INVALID_ARGUMENT, "NOT_FINITE",
+                                     "block " + std::to_string(sequence) + " is bad");
+  };
+  const Result result = Call({"stream", "voice", frames_.c_str(), "--budget-ms", "20000", "--json"});
+  EXPECT_EQ(result.exit_code, kFailed);
+  EXPECT_EQ(result.json()["errors"], 2);
+  EXPECT_EQ(result.err, "kith: 2 blocks failed; the first: block 1 is bad\n");
+}
+
+TEST_F(AppTest, TheTimeoutEndsAStream) {
+  const Result result = Call(
+      {"stream", "voice", frames_.c_str(), "--seconds", "600", "--timeout", "0.2", "--budget-ms", "20000", "--json"});
+  ASSERT_EQ(result.exit_code, kDone) << result.err;
+  EXPECT_EQ(result.json()["rows"], 10);
+}
+
+// stream - with these rows of two values on stdin and what is written to `out`.
+class StdinTest : public AppTest {
+ protected:
+  Result Pipe(int64_t rows, const std::string& target, int out_fd) {
+    std::FILE* in = std::tmpfile();
+    const std::vector<float> values(2 * rows, 1);
+    EXPECT_EQ(std::fwrite(values.data(), sizeof(float), values.size(), in), values.size());
+    std::rewind(in);
+    const Result result =
+        Kith({"stream", "voice", "-", "--dimension", "2", "--budget-ms", "20000", "--json", "--server", target.c_str()},
+             fileno(in), out_fd);
+    std::fclose(in);
+    return result;
+  }
+};
+
+TEST_F(StdinTest, ItIsToldThatTheServerIsNotReached) {
+  const std::string nowhere = test::UnreachableTarget();
+  const int out = open("/dev/null", O_WRONLY);
+  const Result result = Pipe(40, nowhere, out);
+  EXPECT_EQ(result.exit_code, kNotReached);
+  EXPECT_THAT(result.err, AllOf(StartsWith("kith: "), HasSubstr(nowhere)));
+  EXPECT_EQ(Pipe(0, nowhere, out).exit_code, kDone) << "there was nothing to play";
+  close(out);
+}
+
+TEST_F(StdinTest, ItIsToldThatAListenerNeverAnswers) {
+  const int listener = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(listener, 8), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const std::string mute = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  const int out = open("/dev/null", O_WRONLY);
+  const Result result = Pipe(40, mute, out);
+  EXPECT_EQ(result.exit_code, kNotReached);
+  EXPECT_THAT(result.err, AllOf(StartsWith("kith: "), HasSubstr(mute)));
+  close(out);
+  close(listener);
+}
+
+TEST_F(StdinTest, RowsThatCannotBeWrittenAreAFailure) {
+  const int full = open("/dev/full", O_WRONLY);
+  const Result result = Pipe(40, target_, full);
+  EXPECT_EQ(result.exit_code, kFailed);
+  EXPECT_THAT(result.err, HasSubstr("stdout: cannot be written"));
+  close(full);
 }
 
 TEST_F(AppTest, StreamFromAPipeWritesRowsOnlyAndReportsOnStderr) {

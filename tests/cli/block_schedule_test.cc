@@ -42,5 +42,12 @@ TEST(BlockScheduleTest, EveryFrameIsInOneBlockAndNoBlockIsEmpty) {
 
 TEST(BlockScheduleTest, NoFramesAreNoBlocks) { EXPECT_EQ(BlockSchedule(milliseconds(250), 0).blocks(), 0); }
 
+TEST(BlockScheduleTest, ClientsAreSpreadEvenlyOverABlocksTime) {
+  std::vector<Clock::duration> phases;
+  for (int client = 0; client < 4; ++client) phases.push_back(Phase(milliseconds(250), client, 4));
+  EXPECT_THAT(phases, ElementsAre(milliseconds(0), std::chrono::microseconds(62500), milliseconds(125),
+                                  std::chrono::microseconds(187500)));
+}
+
 }  // namespace
 }  // namespace kith::cli

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "common/npy/npy.h"
 #include "gmock/gmock.h"
@@ -66,6 +67,23 @@ TEST(FeatureFilesTest, AnEmptyFolderAndAMissingPathAreErrorsThatNameThem) {
   const absl::Status missing = ListFeatureFiles({folder.path() + "/none"}).status();
   EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(missing.message()), HasSubstr("/none"));
+}
+
+TEST(FeatureFilesTest, AValueThatIsNotFiniteIsAnErrorThatNamesTheFileAndTheRowInIt) {
+  const TemporaryFolder folder;
+  folder.WriteNpy("a.npy", {1, 2, 3, 4}, 2);
+  folder.WriteNpy("b.npy", {1, 2, 3, std::numeric_limits<float>::infinity()}, 2);
+  const absl::Status status = LoadFrames(folder.path()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("b.npy: row 1 "));
+}
+
+TEST(FeatureFilesTest, AFileThatMayNotBeReadIsAnErrorThatNamesIt) {
+  const TemporaryFolder folder;
+  const std::string file = folder.WriteNpy("a.npy", {1}, 1);
+  std::filesystem::permissions(file, std::filesystem::perms::none);
+  if (access(file.c_str(), R_OK) == 0) GTEST_SKIP() << "root may read everything";
+  EXPECT_THAT(std::string(LoadFrames(file).status().message()), HasSubstr(file));
 }
 
 TEST(FeatureFilesTest, FilesWithoutRowsAreNoFrames) {

@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
 #include "client/cli/stream/pipe_player.h"
 #include "gtest/gtest.h"
 #include "tests/client/fake_server.h"
@@ -97,18 +100,28 @@ class PipeTest : public ::testing::Test {
  protected:
   PipeTest() { EXPECT_EQ(pipe(ends_), 0); }
   ~PipeTest() override { close(ends_[0]); }
+  // The input's end comes at once, from a file: as fast as it can be read.
+  void FeedFile(const std::vector<float>& values) {
+    std::FILE* file = std::tmpfile();
+    ASSERT_EQ(std::fwrite(values.data(), sizeof(float), values.size(), file), values.size());
+    std::rewind(file);
+    close(ends_[1]);
+    ASSERT_EQ(dup2(fileno(file), ends_[0]), ends_[0]);
+    std::fclose(file);
+  }
   void Feed(const std::vector<float>& values, size_t extra_bytes = 0) {
     ASSERT_TRUE(WriteFloats(ends_[1], values).ok());
     const std::string rest(extra_bytes, 'x');
     ASSERT_EQ(write(ends_[1], rest.data(), rest.size()), static_cast<ssize_t>(extra_bytes));
     close(ends_[1]);
   }
-  absl::Status Play(const std::string& target, bool open) {
+  absl::Status Play(const std::string& target, bool open, PipeOptions pipe = {-1, 2, milliseconds(250), kLong}) {
+    pipe.in_fd = ends_[0];
     StreamLinkOptions options = To(target);
-    options.max_queue = MostUnderWay(milliseconds(250), kLong);
+    options.max_queue = MostUnderWay(pipe.block_time, pipe.budget);
     StreamLink link(options, playout_);
     EXPECT_EQ(open, open && link.WaitUntilOpen(kLong));
-    const absl::Status status = PipePlayer({ends_[0], 2, milliseconds(250), kLong}, go_on_, playout_, link).Run();
+    const absl::Status status = PipePlayer(pipe, go_on_, playout_, link).Run();
     link.Stop(kLong);
     return status;
   }
@@ -129,6 +142,40 @@ TEST_F(PipeTest, RowsComeBackBlendedInOrderWithTheLastShorterBlock) {
   EXPECT_EQ(played_, values);
   EXPECT_EQ(playout_.counts().blocks, 80);  // 12 and 13 rows in turn
   EXPECT_EQ(server.retrieval.streams, 1);
+}
+
+// 5,000 rows, with a budget that no healthy server can miss.
+struct FastFeed {
+  int dimension;
+  int block_ms;
+};
+class FastPipeTest : public PipeTest, public ::testing::WithParamInterface<FastFeed> {};
+
+TEST_P(FastPipeTest, AFeedFasterThanRealTimeWaitsForTheServerAndIsBlendedInOrder) {
+  FakeServer server;
+  std::vector<float> values(static_cast<size_t>(GetParam().dimension) * 5000);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  FeedFile(values);
+  const PipeOptions pipe{-1, GetParam().dimension, milliseconds(GetParam().block_ms), kLong};
+  ASSERT_TRUE(Play(server.target(), /*open=*/true, pipe).ok());
+  EXPECT_EQ(playout_.counts().bypassed, 0);
+  EXPECT_EQ(playout_.counts().rows, 5000);
+  for (float& value : values) value += 1;
+  EXPECT_TRUE(played_ == values);
+}
+
+INSTANTIATE_TEST_SUITE_P(Feeds, FastPipeTest,
+                         ::testing::Values(FastFeed{8, 250}, FastFeed{8, 20}, FastFeed{256, 250}, FastFeed{768, 20}),
+                         [](const auto& info) {
+                           return absl::StrCat("Dimension", info.param.dimension, "BlockMs", info.param.block_ms);
+                         });
+
+TEST_F(PipeTest, NothingIsReadAfterTheEnd) {
+  Feed({1, 2, 3, 4});
+  PipeOptions pipe{-1, 2, milliseconds(250), kLong};
+  pipe.end = Clock::now();
+  ASSERT_TRUE(Play(test::UnreachableTarget(), /*open=*/false, pipe).ok());
+  EXPECT_TRUE(played_.empty());
 }
 
 TEST_F(PipeTest, RowsPassUnchangedWithoutAServer) {

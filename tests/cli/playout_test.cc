@@ -91,6 +91,7 @@ TEST_F(PlayoutTest, AnotherErrorIsCountedAsAnError) {
   Answer(0, 3, absl::InternalError("broken"));
   EXPECT_THAT(played_, ElementsAre(0));
   EXPECT_EQ(playout_.counts().errors, 1);
+  EXPECT_EQ(playout_.counts().first_error.message(), "broken");
   EXPECT_EQ(playout_.counts().late, 0);
 }
 

@@ -1,6 +1,7 @@
 #include "client/cpp/client.h"
 
 #include <future>
+#include <limits>
 #include <thread>
 
 #include "client/cpp/error.h"
@@ -91,6 +92,86 @@ TEST(ClientTest, ExpandSplitsByPayloadAndSumsThePassedRows) {
   EXPECT_EQ(blended->passthrough_rows, 3);
   ASSERT_EQ(blended->frames.rows(), 3000);
   for (size_t i = 0; i < frames.values.size(); ++i) ASSERT_EQ(blended->frames.values[i], frames.values[i] + 1);
+}
+
+TEST(ClientTest, PartsShrinkToTheServersOwnRowLimitAndStaySo) {
+  FakeServer server;
+  server.retrieval.limit_rows = 3000;
+  Client client(To(server));
+  SearchParams params;
+  params.k = 1;
+  const auto found = client.Search("voice", Numbered(5000, 2), params);
+  ASSERT_TRUE(found.ok()) << found.status();
+  for (int64_t row = 0; row < 5000; ++row) ASSERT_EQ(found->ids[row], row);
+  EXPECT_THAT(server.retrieval.request_rows(), ElementsAre(5000, 2500, 2500));
+  ASSERT_TRUE(client.Expand("voice", Numbered(5000, 2)).ok());
+  EXPECT_THAT(server.retrieval.request_rows(), ElementsAre(5000, 2500, 2500, 2500, 2500));
+}
+
+TEST(ClientTest, PartsAndUploadsFitTheServersOwnMessageSize) {
+  FakeServer server(0, 65536);
+  Client client(To(server));
+  const Frames frames = Numbered(1000, 768);  // 3 MB
+  const auto blended = client.Expand("voice", frames);
+  ASSERT_TRUE(blended.ok()) << blended.status();
+  ASSERT_EQ(blended->frames.rows(), 1000);
+  for (size_t i = 0; i < frames.values.size(); ++i) ASSERT_EQ(blended->frames.values[i], frames.values[i] + 1);
+  MemorySource source(frames);
+  const auto built = client.Train("voice", source);
+  ASSERT_TRUE(built.ok()) << built.status();
+  EXPECT_EQ(built->rows, 1000);
+  const auto added = client.Add("voice", source);
+  ASSERT_TRUE(added.ok()) << added.status();
+  EXPECT_EQ(added->rows, 1000);
+}
+
+TEST(ClientTest, ARowThatNoMessageCanHoldIsTheServersError) {
+  FakeServer server(0, 65536);
+  EXPECT_EQ(Client(To(server)).Search("voice", Numbered(2, 20000)).status().code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
+TEST(ClientTest, ARowThatIsNotFiniteIsCountedOverTheWholeCall) {
+  FakeServer server;
+  Client client(To(server));
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    Frames frames = Numbered(20000, 2);
+    frames.values[2 * 17000 + 1] = bad;
+    MemorySource train(frames);
+    MemorySource add(frames);
+    for (const absl::Status& status : {client.Search("voice", frames).status(), client.Expand("voice", frames).status(),
+                                       client.Train("voice", train).status(), client.Add("voice", add).status()}) {
+      EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+      EXPECT_EQ(ErrorReason(status), "NOT_FINITE");
+      EXPECT_EQ(status.message(), "frames: row 17000 has a NaN or an infinity");
+    }
+  }
+  EXPECT_THAT(server.retrieval.request_rows(), ::testing::IsEmpty()) << "nothing is sent";
+}
+
+// Two pieces of ten rows each, the last of them with a NaN.
+class NanAtTheEnd final : public FrameSource {
+ public:
+  absl::StatusOr<FramesView> Next() override {
+    frames_ = Numbered(10, 4);
+    if (++pieces_ == 2) frames_.values.back() = std::numeric_limits<float>::quiet_NaN();
+    return FramesView(frames_);
+  }
+  absl::Status Rewind() override {
+    pieces_ = 0;
+    return absl::OkStatus();
+  }
+
+ private:
+  Frames frames_;
+  int pieces_ = 0;
+};
+
+TEST(ClientTest, ARowOfALaterPieceIsCountedOverTheWholeUpload) {
+  FakeServer server;
+  NanAtTheEnd source;
+  const absl::Status status = Client(To(server)).Train("voice", source).status();
+  EXPECT_EQ(status.message(), "frames: row 19 has a NaN or an infinity");
 }
 
 TEST(ClientTest, ValuesThatMakeNoWholeRowsAreRefusedWithTheReason) {

@@ -54,11 +54,16 @@ class FakeRetrieval : public v1::Retrieval::Service {
   // A stream ends with UNAVAILABLE after so many blocks. 0: never.
   std::atomic<int> blocks_a_stream{0};
 
+  // More rows in a Search or Expand are refused, as kithd does. Set before the first call.
+  int64_t limit_rows = 8192;
+
   // What was seen so far.
   std::vector<int64_t> request_rows() const { return Copy(request_rows_); }
   std::vector<std::string> request_ids() const { return Copy(request_ids_); }
   std::string metadata() const { return Copy(metadata_); }
-  v1::Recipe recipe() const { return Copy(recipe_); }  // of the last Train
+  v1::ExpandParams expand_params() const { return Copy(expand_params_); }  // of the last Expand or opened stream
+  v1::SearchParams search_params() const { return Copy(search_params_); }  // of the last Search
+  v1::Recipe recipe() const { return Copy(recipe_); }                      // of the last Train
   std::atomic<int> streams{0};
   std::atomic<bool> train_cancelled{false};
   int64_t generation_steps = 0;  // the generation changes after the first request, so many times
@@ -69,10 +74,7 @@ class FakeRetrieval : public v1::Retrieval::Service {
     v1::TrainRequest request;
     stream->Read(&request);
     const std::string name = request.experiment();
-    {
-      std::lock_guard lock(mutex_);
-      recipe_ = request.recipe();
-    }
+    Keep(request.recipe(), &recipe_);
     if (grpc::Status status = before(); !status.ok()) return status;
     int64_t rows = 0;
     while (stream->Read(&request)) rows += NoteRows(request.frames());
@@ -117,6 +119,8 @@ class FakeRetrieval : public v1::Retrieval::Service {
     Note(context);
     if (grpc::Status status = before(); !status.ok()) return status;
     const int64_t rows = NoteRows(request->frames());
+    if (rows > limit_rows) return TooManyRows(rows);
+    Keep(request->params(), &search_params_);
     const int k = request->params().has_k() ? request->params().k() : 8;
     const auto* values = reinterpret_cast<const float*>(request->frames().raw().data());
     for (int64_t row = 0; row < rows; ++row) {
@@ -135,7 +139,8 @@ class FakeRetrieval : public v1::Retrieval::Service {
                       v1::ExpandResponse* response) override {
     Note(context);
     if (grpc::Status status = before(); !status.ok()) return status;
-    NoteRows(request->frames());
+    if (const int64_t rows = NoteRows(request->frames()); rows > limit_rows) return TooManyRows(rows);
+    Keep(request->params(), &expand_params_);
     AddOne(request->frames(), response->mutable_frames());
     response->set_passthrough_rows(1);
     response->set_generation(1);
@@ -151,6 +156,7 @@ class FakeRetrieval : public v1::Retrieval::Service {
     v1::StreamExpandRequest request;
     int blocks = 0;
     while (stream->Read(&request)) {
+      if (request.has_open()) Keep(request.open().params(), &expand_params_);
       if (!request.has_frames()) continue;
       v1::StreamExpandResponse response;
       response.set_sequence(request.sequence());
@@ -201,6 +207,17 @@ class FakeRetrieval : public v1::Retrieval::Service {
     return stream->Write(response);
   }
 
+  grpc::Status TooManyRows(int64_t rows) const {
+    return MakeError(grpc::StatusCode::INVALID_ARGUMENT, "BAD_PARAMETER",
+                     "frames: " + std::to_string(rows) + " rows are too many for one message; 1 to " +
+                         std::to_string(limit_rows) + ", so split them");
+  }
+
+  template <typename Value>
+  void Keep(const Value& value, Value* kept) {
+    std::lock_guard lock(mutex_);
+    *kept = value;
+  }
   template <typename Value>
   Value Copy(const Value& value) const {
     std::lock_guard lock(mutex_);
@@ -211,6 +228,8 @@ class FakeRetrieval : public v1::Retrieval::Service {
   std::vector<int64_t> request_rows_;
   std::vector<std::string> request_ids_;
   std::string metadata_;
+  v1::ExpandParams expand_params_;
+  v1::SearchParams search_params_;
   v1::Recipe recipe_;
   int64_t searches_ = 0;
 };
@@ -269,11 +288,11 @@ class FakeExperiments : public v1::Experiments::Service {
 class FakeServer {
  public:
   // `port` 0 takes a free one.
-  explicit FakeServer(int port = 0) {
+  explicit FakeServer(int port = 0, int message_bytes = 16 << 20) {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:" + std::to_string(port), grpc::InsecureServerCredentials(), &port_);
-    builder.SetMaxReceiveMessageSize(16 << 20);
+    builder.SetMaxReceiveMessageSize(message_bytes);
     builder.RegisterService(&retrieval);
     builder.RegisterService(&experiments);
     server_ = builder.BuildAndStart();

@@ -116,6 +116,18 @@ TEST_F(CommandsTest, TrainingAgainWithoutFramesTakesTheStoredOnes) {
   EXPECT_EQ(KithJson({"show", "anna"})["recipe"], "rvc");
 }
 
+TEST_F(CommandsTest, AServerWithSmallLimitsGetsSmallMessages) {
+  StopServer(SIGTERM);
+  std::ofstream(Path("small.yaml")) << "limits:\n  rows: 100\n  message_bytes: 65536\n";
+  ProcessOptions options;
+  options.arguments = {"--config", Path("small.yaml")};
+  StartServer("127.0.0.1:0", options);
+  EXPECT_EQ(KithJson({"train", "anna", GenerateFrames(1000)})["rows"], 1000);
+  EXPECT_EQ(KithJson({"add", "anna", GenerateFrames(600, 2)})["rows"], 600);
+  EXPECT_EQ(KithJson({"search", "anna", GenerateFrames(1000), "--ids", Path("ids.npy")})["rows"], 1000);
+  EXPECT_EQ(KithJson({"expand", "anna", GenerateFrames(1000), "-o", Path("out.npy")})["rows"], 1000);
+}
+
 TEST_F(CommandsTest, BadInputIsToldAndChangesNothing) {
   KithJson({"train", "anna", GenerateFrames(300)});
   std::filesystem::create_directory(Path("empty"));

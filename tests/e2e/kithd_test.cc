@@ -32,6 +32,23 @@ TEST_F(KithdTest, SigintDrainsToo) {
   EXPECT_EQ(StopServer(SIGINT), 0);
 }
 
+// Training rotations (OPQ) is one call of faiss that cannot be stopped; this one takes longer than the test may.
+TEST_F(KithdTest, ATrainingThatCannotBeStoppedDoesNotHoldUpTheEnd) {
+  const Finished generated =
+      RunProgram(KithClient(), {"generate", Path("wide"), "--rows", "20000", "--dimension", "768"});
+  ASSERT_EQ(generated.exit_code, 0) << generated.err;
+  StartServer();
+  KithJson({"train", "anna", GenerateFrames(100)});
+  KithJson({"train", "endless", Path("wide"), "--factory", "OPQ96,IVF64,PQ96", "--detach"});
+  EXPECT_EQ(StopServer(SIGTERM), 0);
+  EXPECT_THAT(server_->err(), HasSubstr("left behind"));
+  StartServer();
+  const auto experiments = KithJson({"list"})["experiments"];
+  ASSERT_EQ(experiments.size(), 1u);
+  EXPECT_EQ(experiments[0]["name"], "anna");
+  EXPECT_EQ(experiments[0]["state"], "ready");
+}
+
 TEST_F(KithdTest, HelpAndVersion) {
   EXPECT_THAT(RunProgram(Kithd(), {"--help"}).out, HasSubstr("--check-config"));
   const Finished version = RunProgram(Kithd(), {"--version"});

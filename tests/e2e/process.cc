@@ -34,6 +34,7 @@ std::string TemporaryFile(const std::string& content) {
   for (const std::string& variable : options.environment) putenv(const_cast<char*>(variable.c_str()));
   std::vector<char*> argv{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  for (const std::string& argument : options.arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   execv(program.c_str(), argv.data());
   _exit(127);

@@ -12,6 +12,7 @@
 namespace kith::e2e {
 
 struct ProcessOptions {
+  std::vector<std::string> arguments;       // behind those given
   std::string input;                        // given on stdin, which then ends
   std::vector<std::string> environment;     // NAME=value, on top of this process's
   std::optional<uint64_t> file_size_limit;  // RLIMIT_FSIZE in bytes

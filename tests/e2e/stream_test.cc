@@ -79,6 +79,20 @@ TEST_F(StreamTest, APipeGivesAsManyRowsAsItGets) {
   EXPECT_EQ(LastJson(finished.err)["rows"], 40);
 }
 
+TEST_F(StreamTest, AFastPipeIsBlendedAndNotPassedThrough) {
+  const auto frames = npy::ReadMatrix(query_);
+  ProcessOptions options;
+  for (int i = 0; i < 100; ++i) {
+    options.input.append(reinterpret_cast<const char*>(frames->values.data()), frames->values.size() * sizeof(float));
+  }
+  const Finished finished =
+      Kith({"stream", "anna", "-", "--dimension", "32", "--block-ms", "20", "--budget-ms", "4000", "--json"}, options);
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_EQ(finished.out.size(), options.input.size());
+  EXPECT_EQ(LastJson(finished.err)["rows"], 4000);
+  EXPECT_EQ(LastJson(finished.err)["bypassed"], 0);
+}
+
 TEST_F(StreamTest, GoesOnWithoutTheServerAndComesBackToIt) {
   auto stream =
       StartKith({"stream", "anna", query_, "--seconds", "6", "--block-ms", "100", "--json", "-o", Path("out.npy")});

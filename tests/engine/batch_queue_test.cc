@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "server/base/status.h"
 #include "tests/engine/fixtures.h"
 
@@ -89,6 +91,62 @@ TEST_F(BatchQueueTest, ABlockThatComesBehindALargeJobIsInTheNextBatch) {
   const std::vector<Slice> next = Take();
   ASSERT_EQ(next.size(), 2u);
   EXPECT_EQ(next[1].rows, 16);
+}
+
+class CostlyBatchQueueTest : public BatchQueueTest {
+ protected:
+  // Every list visited, each row compared with all 20,000.
+  Job CostlyJob(int64_t rows) {
+    Job job = JobOver(large_index_, queries_.view().Slice(0, rows));
+    job.params = *large_index_->Resolve({8, 1 << 30, std::nullopt});
+    return job;
+  }
+
+  static std::shared_ptr<const retrieval::Index> LargeIndex() {
+    static const auto index = SmallIndex(20000, 4, "IVF16,Flat");
+    return index;
+  }
+
+  const std::shared_ptr<const retrieval::Index> large_index_ = LargeIndex();
+};
+
+TEST_F(CostlyBatchQueueTest, ACostlyJobIsTakenInSmallerParts) {
+  ASSERT_TRUE(queue_.Push(CostlyJob(1000)).ok());
+  const std::vector<Slice> first = Take();
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_GE(first[0].rows, 1);
+  EXPECT_LT(first[0].rows, kBatchRows);
+  int64_t next = first[0].rows;
+  while (!queue_.empty()) {
+    for (const Slice& slice : Take()) {
+      EXPECT_EQ(slice.first_row, next);
+      next += slice.rows;
+    }
+  }
+  EXPECT_EQ(next, 1000);
+}
+
+TEST_F(CostlyBatchQueueTest, ABlockWaitsForOnePartOfACostlyJobOnly) {
+  ASSERT_TRUE(queue_.Push(CostlyJob(1000)).ok());
+  Take();
+  Job block = JobOver(large_index_, queries_.view().Slice(0, 16));
+  block.params.nprobe = 1;
+  ASSERT_TRUE(queue_.Push(std::move(block)).ok());
+  ASSERT_TRUE(queue_.Push(JobOf(17)).ok());
+  Take();
+  EXPECT_THAT(RowsOf(Take()), ElementsAre(16));
+  EXPECT_THAT(RowsOf(Take()), ElementsAre(17));
+  EXPECT_EQ(Take().front().task->job.queries.rows, 1000);
+}
+
+TEST_F(CostlyBatchQueueTest, CostlyJobsTakeTurns) {
+  ASSERT_TRUE(queue_.Push(CostlyJob(1000)).ok());
+  ASSERT_TRUE(queue_.Push(CostlyJob(900)).ok());
+  std::set<int64_t> taken;
+  for (int i = 0; i < 2; ++i) {
+    for (const Slice& slice : Take()) taken.insert(slice.task->job.queries.rows);
+  }
+  EXPECT_THAT(taken, ElementsAre(900, 1000));
 }
 
 TEST_F(BatchQueueTest, ExperimentsTakeTurns) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <future>
 #include <memory>
+#include <new>
 #include <thread>
 
 #include "server/base/status.h"
@@ -69,6 +70,16 @@ TEST_F(EngineTest, AnswersAreThoseOfTheIndexForSmallAndLargeJobs) {
       EXPECT_NEAR(gathered.neighbors.distances[i], expected->distances[i], 1e-4) << rows;
     }
   }
+}
+
+TEST_F(EngineTest, AnAnswerThatThereIsNoMemoryForIsAnErrorThatSaysSo) {
+  Engine engine({1, 65536, 256});
+  std::promise<absl::Status> end;
+  Job job = JobOver(index_, queries_.view().Slice(0, 16));
+  job.consume = [](int64_t, retrieval::NeighborsView) { throw std::bad_alloc(); };
+  job.done = [&](const absl::Status& status) { end.set_value(status); };
+  ASSERT_TRUE(engine.Submit(std::move(job)).ok());
+  EXPECT_EQ(ReasonOf(end.get_future().get()), "MEMORY_BUDGET");
 }
 
 TEST_F(EngineTest, ManyCallersAtOnceEachGetTheirOwnRows) {

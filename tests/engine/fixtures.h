@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "server/engine/job.h"
@@ -10,9 +11,12 @@
 
 namespace kith::engine {
 
-inline std::shared_ptr<const retrieval::Index> SmallIndex(int64_t rows = 200, uint64_t seed = 1) {
+inline std::shared_ptr<const retrieval::Index> SmallIndex(int64_t rows = 200, uint64_t seed = 1,
+                                                          const std::string& factory = "") {
   const retrieval::Frames frames = testing::SpeechLike(rows, 16, seed);
-  auto index = retrieval::BuildIndex(retrieval::Recipe{}, frames.view(), [](auto, auto, auto) { return true; });
+  retrieval::Recipe recipe;
+  recipe.factory = factory;
+  auto index = retrieval::BuildIndex(recipe, frames.view(), [](auto, auto, auto) { return true; });
   return *std::move(index);
 }
 

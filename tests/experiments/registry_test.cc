@@ -41,6 +41,15 @@ TEST_F(RegistryTest, WhatWasAddedIsFoundAtOnceAndAfterReopening) {
   EXPECT_EQ((*registry_->Find("anna"))->index->CopyFrames().values.size(), 370u * kDimension);
 }
 
+TEST_F(RegistryTest, OpeningCanBeStoppedBetweenExperiments) {
+  ASSERT_TRUE(Train("anna", FramesOf(50)).ok());
+  ASSERT_TRUE(Train("berta", FramesOf(50)).ok());
+  int asked = 0;
+  const auto stopped = Registry::Open(store_.get(), 100, [&] { return ++asked < 2; });
+  EXPECT_EQ(stopped.status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(asked, 2);
+}
+
 TEST_F(RegistryTest, ARepeatedRequestAddsOnce) {
   ASSERT_TRUE(Train("anna", FramesOf(100)).ok());
   const retrieval::Frames added = FramesOf(10, 9);

@@ -218,6 +218,37 @@ TEST_F(TrainerTest, CancelEndsWhatRunsAndWhatWaitsAndKeepsNothingOfIt) {
   EXPECT_EQ(ReasonOf(registry_->Find("berta").status()), "EXPERIMENT_NOT_FOUND");
 }
 
+TEST_F(TrainerTest, CancelTellsAtOnceWhateverTheTrainingIsAt) {
+  const auto running = std::make_shared<Recorder>();
+  running->HoldAt(Phase::kTraining);
+  ASSERT_TRUE(Start("anna", FramesOf(400), running).ok());
+  running->WaitUntilHeld();
+  const auto waiting = std::make_shared<Recorder>();
+  ASSERT_TRUE(Start("berta", FramesOf(50), waiting).ok());
+  trainer_->Cancel();
+  EXPECT_EQ(ReasonOf(running->Result().status()), "SHUTTING_DOWN");
+  EXPECT_EQ(ReasonOf(waiting->Result().status()), "SHUTTING_DOWN");
+  EXPECT_EQ(ReasonOf(Start("clara", FramesOf(50), std::make_shared<Recorder>())), "SHUTTING_DOWN");
+  EXPECT_FALSE(trainer_->WaitUntilIdle(Clock::now(), kNoDeadline)) << "neither of them saves";
+  running->LetGo();
+  EXPECT_TRUE(trainer_->WaitUntilIdle(Clock::now() + std::chrono::minutes(2), Clock::now()));
+}
+
+TEST_F(TrainerTest, ATrainingThatIsBeingSavedIsWaitedFor) {
+  const auto saving = std::make_shared<Recorder>();
+  saving->HoldAt(Phase::kSaving);
+  ASSERT_TRUE(Start("anna", FramesOf(400), saving).ok());
+  saving->WaitUntilHeld();
+  trainer_->Cancel();
+  EXPECT_FALSE(trainer_->WaitUntilIdle(Clock::now(), Clock::now()));
+  saving->LetGo();
+  EXPECT_TRUE(trainer_->WaitUntilIdle(Clock::now(), Clock::now() + std::chrono::minutes(2)));
+  EXPECT_TRUE(saving->Result().ok());
+  Close();
+  Open();
+  EXPECT_EQ((*registry_->Find("anna"))->index->rows(), 400);
+}
+
 TEST_F(TrainerTest, AFailedSaveLeavesEverythingAsItWas) {
   ASSERT_TRUE(Train("anna", FramesOf(100, 1)).ok());
   std::filesystem::remove_all(std::filesystem::path(folder_) / "snapshots");  // nowhere to write to

@@ -16,7 +16,12 @@ std::string VoiceOf(int i) { return "voice-" + std::to_string(i); }
 
 class DrainTest : public IntegrationTest {
  protected:
-  DrainTest() { options_.engine.threads = 1; }
+  DrainTest() {
+    options_.engine.threads = 1;
+    options_.training.on_finished = [gate = gate_](const std::string& name, const absl::Status&, double) {
+      if (name == "long training") gate->Wait();
+    };
+  }
   ~DrainTest() override { gate_->Open(); }
 
   void SetUp() override {
@@ -24,6 +29,25 @@ class DrainTest : public IntegrationTest {
     for (int i = 0; i < kStreams; ++i) Train(VoiceOf(i), frames_);
     Train("holder", frames_);
     Train("unary", frames_);
+  }
+
+  // By each kind of call, and with a hint when to try again.
+  void ExpectNewCallsAreRefused() {
+    const auto refused = FailsWith(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "connect again");
+    v1::SearchRequest request;
+    request.set_experiment("unary");
+    FillRaw(frames_, request.mutable_frames());
+    v1::SearchResponse response;
+    const absl::Status search = RawSearch(request, &response);
+    EXPECT_THAT(search, refused);
+    EXPECT_TRUE(RetryDelay(search).has_value());
+    EXPECT_THAT(RawExpand({}, nullptr), refused);
+    v1::AddResponse added;
+    EXPECT_THAT(OpenAdd(&added).Finish(), refused);
+    EXPECT_THAT(OpenTrain().Finish(), refused);
+    EXPECT_THAT(OpenStreamSearch().Finish(), refused);
+    EXPECT_THAT(OpenStreamExpand().Finish(), refused);
+    EXPECT_THAT(client().List().status(), refused);
   }
 
   const retrieval::Frames frames_ = SpeechLike(30, 8);
@@ -59,6 +83,10 @@ TEST_F(DrainTest, WhatIsUnderWayIsAnsweredThenStreamsEnd) {
   ASSERT_TRUE(watch->Read(&state));
   EXPECT_EQ(state.status(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
   EXPECT_THAT((*idle)->Read().status(), FailsWith(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "connect again"));
+  grpc::ClientContext check;
+  ASSERT_TRUE(health->Check(&check, grpc::health::v1::HealthCheckRequest(), &state).ok());
+  EXPECT_EQ(state.status(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  ExpectNewCallsAreRefused();
   gate_->Open();
 
   for (int i = 0; i < kStreams; ++i) {
@@ -74,7 +102,26 @@ TEST_F(DrainTest, WhatIsUnderWayIsAnsweredThenStreamsEnd) {
   caller.join();
   ASSERT_TRUE(unary.ok()) << unary.status();
   EXPECT_EQ(unary->ids.front(), 20);
-  context.TryCancel();
+  draining.join();  // although the watch is still there
+  EXPECT_FALSE(watch->Read(&state));
+}
+
+TEST_F(DrainTest, ATrainingThatIsWatchedEndsAtOnce) {
+  const auto running = StartUpload("long training", frames_);
+  (*running)->WritesDone();
+  const auto waiting = StartUpload("waiting", frames_);
+  (*waiting)->WritesDone();
+  WaitUntil([&] { return Get("long training").generation == 1; });  // and so the trainer has something to do
+  v1::TrainResponse response;
+  while (response.phase() != v1::PHASE_QUEUED) ASSERT_TRUE((*waiting)->Read(&response));
+  std::thread draining([&] { service().server().Drain(kPatience); });
+  while ((*waiting)->Read(&response)) {
+  }
+  EXPECT_THAT(waiting->Finish(), FailsWith(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "train again"));
+  gate_->Open();
+  while ((*running)->Read(&response)) {
+  }
+  EXPECT_TRUE(running->Finish().ok()) << "it was stored already";
   draining.join();
 }
 

@@ -155,6 +155,24 @@ TEST(BuildTest, RefusesARowTooLargeForDistances) {
   }
 }
 
+// The log is there, one JSON object a line perhaps.
+TEST(BuildTest, NothingIsWrittenToStderr) {
+  const Frames few = SpeechLike(kFormRows, kFormDimension);
+  ::testing::internal::CaptureStderr();
+  for (const std::string& form : AllForms()) MustBuild(RecipeOf(form), few);
+  MustBuild(RecipeOf("IMI2x4,Flat"), few);
+  MustBuild(RecipeOf("PQ8"), few);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
+// Of 65,536 values 512 queries would be 128 MB, several times over.
+TEST(BuildTest, VeryLongRowsTrainAndAreFound) {
+  const Frames frames = SpeechLike(60, 65536);
+  const auto index = MustBuild(RecipeOf("auto"), frames);
+  EXPECT_GT(index->report().recall_at_8, 0.999);
+  EXPECT_EQ(MustSearch(*index, frames.view().Slice(7, 1)).ids.front(), 7);
+}
+
 TEST(BuildTest, PhasesComeInOrderAndCountUp) {
   const Frames frames = SpeechLike(5000, 16);
   std::vector<BuildPhase> phases;

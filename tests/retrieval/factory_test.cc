@@ -84,8 +84,11 @@ TEST(CheckFactoryTest, RefusesWhatIsNoFactory) {
   ExpectRefused("IVF10(Flat),Flat", "IVF10(Flat)");
   ExpectRefused("IVF10,Flat,Refine(PQ8)", "Refine(PQ8)");
   ExpectRefused("NSG32", "NSG32");
-  ExpectRefused("LSH", "LSH");
   ExpectRefused("ITQ64,LSH", "ITQ");
+  ExpectRefused("LSH64", "LSH64");
+  ExpectRefused("LSH", "LSH", Metric::kInnerProduct);
+  ExpectRefused("LSH", "LSH", Metric::kCosine);
+  ExpectRefused("IVF10,LSH", "LSH");
   ExpectRefused("ITQ", "ITQ");
   ExpectRefused("RFlat", "RFlat");
   ExpectRefused("flat", "flat");
@@ -163,6 +166,11 @@ const std::vector<std::string>& MoreForms() {
       "IVF300_HNSW512,PQ1x4fsr",
       "PQ3x4",
       "IVF3,PQ3x4fs",
+      "LSH",
+      "LSHt",
+      "LSHr",
+      "LSHrt,RFlat",
+      "PCA16,LSH",
   };
   return *kForms;
 }

@@ -52,6 +52,7 @@ TEST(PlanBuildTest, Fastscan) {
   EXPECT_EQ(plan.nprobe, std::nullopt);
   EXPECT_EQ(plan.k_factor, 4);
   EXPECT_EQ(PlanBuild(Named("fastscan"), 1000, 768)->factory, "IVF25,PQ384x4fs,RFlat");
+  EXPECT_EQ(PlanBuild(Named("fastscan"), 38, 33)->factory, "Flat");
   const auto odd = PlanBuild(Named("fastscan"), 1000, 33);
   EXPECT_EQ(ReasonOf(odd.status()), "BAD_PARAMETER");
 }

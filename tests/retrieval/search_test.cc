@@ -298,6 +298,23 @@ TEST(ResolveTest, TakesTheIndexsOwnWhereNothingIsAsked) {
   EXPECT_EQ(*refined->Resolve({8, {}, 1.5f}), (SearchParams{8, 2, 1.5f}));
 }
 
+// Distances are Hamming's, with many ties, so that only they are compared.
+TEST(HashedSearchTest, DistancesAreFaisss) {
+  const Frames frames = SpeechLike(600, 32);
+  const Frames queries = SpeechLike(20, 32, 2);
+  for (const std::string form : {"LSH", "LSHt", "LSHrt", "LSHr,RFlat", "RR16,LSHt"}) {
+    SCOPED_TRACE(form);
+    const auto index = MustBuild(RecipeOf(form), frames);
+    FaissTwin faiss(*index);
+    EXPECT_EQ(MustSearch(*index, queries.view()).distances,
+              faiss.Search(queries.view(), *index->Resolve({})).distances);
+    ASSERT_TRUE(index->Add(queries.view()).ok());
+    faiss.Add(queries.view());
+    EXPECT_EQ(MustSearch(*index, queries.view()).distances,
+              faiss.Search(queries.view(), *index->Resolve({})).distances);
+  }
+}
+
 TEST(ResolveTest, RefusesWhatMeansNothing) {
   const auto flat = MustBuild(RecipeOf("Flat"), SpeechLike(50, 32));
   const auto lists = MustBuild(RecipeOf("IVF4,PQ8x4fs,RFlat"), SpeechLike(600, 32));

@@ -95,6 +95,15 @@ TEST_P(EveryFormAsBytes, ComesBackWithTheSameAnswersOrIsDataLoss) {
 
 KITH_EVERY_METRIC(EveryFormAsBytes);
 
+TEST(SerializeTest, HashedFormsComeBack) {
+  const Frames frames = SpeechLike(kFormRows, kFormDimension);
+  for (const std::string form : {"LSH", "LSHrt", "LSHt,RFlat", "PCA16,LSH"}) {
+    SCOPED_TRACE(form);
+    const auto index = MustBuild(RecipeOf(form), frames);
+    ExpectRoundTrip(*index, Written(*index), frames, SpeechLike(20, kFormDimension, 2));
+  }
+}
+
 TEST(SerializeTest, WhatDoesNotFitTheFramesIsDataLoss) {
   const Frames frames = SpeechLike(100, 32);
   const auto index = MustBuild(RecipeOf("auto"), frames);

@@ -69,10 +69,10 @@ TEST(FramesOfTest, NoRowsAreRefused) {
 }
 
 TEST(FramesOfTest, ADimensionBelowOneIsRefused) {
-  for (const int dimension : {0, -1, std::numeric_limits<int>::min()}) {
+  for (const int dimension : {0, -1, std::numeric_limits<int>::min(), 65537, std::numeric_limits<int>::max()}) {
     EXPECT_THAT(FramesOf(Raw(dimension, {1, 2})).status(),
                 IsError(Reason::kBadBatch, "frames.dimension: " + std::to_string(dimension)));
-    EXPECT_THAT(FramesOf(Values(dimension, {1, 2})).status(), IsError(Reason::kBadBatch, "1 or more"));
+    EXPECT_THAT(FramesOf(Values(dimension, {1, 2})).status(), IsError(Reason::kBadBatch, "1 to 65536"));
   }
 }
 
@@ -88,7 +88,7 @@ TEST(FramesOfTest, RawBytesThatAreNoFloatsAreRefused) {
 TEST(FramesOfTest, ValuesThatMakeNoWholeRowsAreRefused) {
   EXPECT_THAT(FramesOf(Raw(4, {1, 2, 3, 4, 5})).status(), IsError(Reason::kBadBatch, "5 values"));
   EXPECT_THAT(FramesOf(Values(4, {1, 2, 3, 4, 5})).status(), IsError(Reason::kBadBatch, "rows of 4"));
-  EXPECT_THAT(FramesOf(Raw(std::numeric_limits<int>::max(), {1, 2})).status(), IsError(Reason::kBadBatch, "2 values"));
+  EXPECT_THAT(FramesOf(Raw(65536, {1, 2})).status(), IsError(Reason::kBadBatch, "2 values"));
 }
 
 TEST(FramesOfTest, ANanOrAnInfinityIsNamedByItsRow) {
@@ -171,6 +171,12 @@ TEST(ToProtoTest, EveryPhaseHasItsName) {
   EXPECT_EQ(ToProto(Phase::kAdding), v1::PHASE_ADDING);
   EXPECT_EQ(ToProto(Phase::kMeasuring), v1::PHASE_MEASURING);
   EXPECT_EQ(ToProto(Phase::kSaving), v1::PHASE_SAVING);
+}
+
+TEST(RequestIdTest, HasALimit) {
+  EXPECT_TRUE(CheckRequestId("").ok());
+  EXPECT_TRUE(CheckRequestId(std::string(128, 'a')).ok());
+  EXPECT_THAT(CheckRequestId(std::string(129, 'a')), IsError(Reason::kBadParameter, "request_id: 129 bytes"));
 }
 
 }  // namespace

@@ -32,6 +32,12 @@ class BlockSchedule {
   const int64_t total_rows_;
 };
 
+// How far behind the first client the one numbered `client` of `clients` begins: their blocks are spread evenly over a
+// block's time.
+inline Clock::duration Phase(std::chrono::milliseconds block_time, int client, int clients) {
+  return Clock::duration(block_time) * client / clients;
+}
+
 // How many blocks can wait for their answers at once in real time, with one to spare.
 inline size_t MostUnderWay(std::chrono::milliseconds block_time, std::chrono::milliseconds budget) {
   return static_cast<size_t>(budget / block_time) + 2;

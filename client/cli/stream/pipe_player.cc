@@ -43,17 +43,21 @@ PipePlayer::PipePlayer(const PipeOptions& options, const Cancellation& cancellat
 
 absl::Status PipePlayer::Run() {
   absl::Status status;
-  while (!ended_ && status.ok() && !cancellation_.cancelled()) {
+  while (status.ok() && !cancellation_.cancelled() && Clock::now() < options_.end) {
     const TimePoint now = Clock::now();
     playout_.Advance(now);
     ResetWhenStalled(now, options_.budget, playout_, link_);
-    if (!playout_.WaitForFewerThan(most_under_way_, std::min(now + kLook, playout_.NextDue().value_or(now)))) continue;
-    if (Readable(Clock::now())) status = ReadSome();
-    SendFullBlocks();
+    if (const int64_t rows = ReadyRows(); rows > 0) {
+      // Where there is no room for the block nothing more is read either, and so the feed waits.
+      if (HasRoom(now)) SendBlock(rows);
+    } else if (ended_) {
+      break;
+    } else if (Readable(now)) {
+      status = ReadSome();
+    }
   }
-  const int64_t rows_left = static_cast<int64_t>(input_.size() / row_bytes_);
-  if (rows_left > 0) SendBlock(rows_left);
-  if (status.ok() && !input_.empty() && !cancellation_.cancelled()) {
+  SendRest();
+  if (status.ok() && ended_ && !input_.empty()) {
     status =
         absl::InvalidArgumentError(absl::StrCat("stdin ended inside a row: ", input_.size(),
                                                 " bytes are left of a row of ", row_bytes_, "; is --dimension right?"));
@@ -62,10 +66,25 @@ absl::Status PipePlayer::Run() {
   return status;
 }
 
+// The rows of the next block if all of them were read, or all that will come were; else 0.
+int64_t PipePlayer::ReadyRows() const {
+  const auto read = static_cast<int64_t>(input_.size() / row_bytes_);
+  const int64_t full = schedule_.Rows(next_);
+  return read >= full ? full : ended_ ? read : 0;
+}
+
+// Waits until a further block may be under way, until one is due at the latest.
+bool PipePlayer::HasRoom(TimePoint now) const { return playout_.WaitForFewerThan(most_under_way_, NextLook(now)); }
+
+// When to see to something else than what is waited for.
+TimePoint PipePlayer::NextLook(TimePoint now) const {
+  return std::min(now + kLook, playout_.NextDue().value_or(now + kLook));
+}
+
 // Waits for input, until a block is due at the latest.
 bool PipePlayer::Readable(TimePoint now) const {
-  const TimePoint until = std::min(now + kLook, playout_.NextDue().value_or(now + kLook));
-  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(std::max(until - now, Clock::duration::zero()));
+  const auto wait =
+      std::chrono::ceil<std::chrono::milliseconds>(std::max(NextLook(now) - now, Clock::duration::zero()));
   pollfd input{options_.in_fd, POLLIN, 0};
   return poll(&input, 1, static_cast<int>(wait.count())) > 0;
 }
@@ -81,16 +100,19 @@ absl::Status PipePlayer::ReadSome() {
   return absl::OkStatus();
 }
 
-void PipePlayer::SendFullBlocks() {
-  while (input_.size() >= schedule_.Rows(next_) * row_bytes_) SendBlock(schedule_.Rows(next_));
-}
-
 void PipePlayer::SendBlock(int64_t rows) {
   Frames frames{options_.dimension, std::vector<float>(rows * options_.dimension)};
   std::memcpy(frames.values.data(), input_.data(), rows * row_bytes_);
   input_.erase(0, rows * row_bytes_);
   const TimePoint now = Clock::now();
   SendOrBypass(next_++, std::move(frames), now, now + options_.budget, playout_, link_);
+}
+
+// What is left where the reading was cut short.
+void PipePlayer::SendRest() {
+  while (const auto rows = static_cast<int64_t>(input_.size() / row_bytes_)) {
+    SendBlock(std::min(rows, schedule_.Rows(next_)));
+  }
 }
 
 void PipePlayer::PlayRest() {

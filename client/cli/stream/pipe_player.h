@@ -20,11 +20,12 @@ struct PipeOptions {
   int dimension = 0;
   std::chrono::milliseconds block_time{250};
   std::chrono::milliseconds budget{250};
+  TimePoint end = TimePoint::max();  // nothing is read from then on
 };
 
 // Reads raw float32 rows and cuts them into blocks of the same sizes as BlockSchedule. A block is sent when its last
 // row has come, the last and shorter one at the end of the input. A feed that is faster than real time is read only as
-// fast as blocks are played, no more than real time would have under way at once. Not thread-safe.
+// fast as blocks are played: no more blocks are under way at once than in real time. Not thread-safe.
 class PipePlayer {
  public:
   // `playout` and `link` must outlive the player. `cancellation` ends the reading.
@@ -35,10 +36,13 @@ class PipePlayer {
   absl::Status Run();
 
  private:
+  TimePoint NextLook(TimePoint now) const;
+  int64_t ReadyRows() const;
+  bool HasRoom(TimePoint now) const;
   bool Readable(TimePoint now) const;
   absl::Status ReadSome();
-  void SendFullBlocks();
   void SendBlock(int64_t rows);
+  void SendRest();
   void PlayRest();
 
   const PipeOptions options_;

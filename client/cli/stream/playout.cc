@@ -32,7 +32,11 @@ void Playout::Answer(int64_t sequence, const absl::Status& status, Frames blende
     Decide(sequence, in_time ? std::optional<Frames>(std::move(blended)) : std::nullopt);
     return;
   }
-  ++(ErrorReason(status) == "LATE" ? counts_.late : counts_.errors);
+  if (ErrorReason(status) == "LATE") {
+    ++counts_.late;
+  } else if (counts_.errors++ == 0) {
+    counts_.first_error = status;
+  }
   Decide(sequence, std::nullopt);
 }
 

@@ -28,7 +28,8 @@ struct PlayoutCounts {
   int64_t late = 0;      // answers that came too late, and blocks that the server called late
   int64_t errors = 0;    // blocks answered with another error
   int64_t answers = 0;   // of any kind
-  Latencies latencies;   // from sending to the answer, of blocks that got a result, late or not
+  absl::Status first_error;
+  Latencies latencies;  // from sending to the answer, of blocks that got a result, late or not
 };
 
 // Thread-safe: the player begins and plays, the link answers. Times are given by the caller.

@@ -1,5 +1,6 @@
 #include "client/cli/stream/stream_report.h"
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/cpp/error.h"
 
@@ -13,10 +14,12 @@ void StreamReport::Add(const PlayoutCounts& playout, const LinkCounts& link) {
   late += playout.late;
   bypassed += playout.bypassed;
   errors += playout.errors + link.errors;
+  failed_blocks += playout.errors;
   answers += playout.answers;
   reconnects += link.reconnects;
   latencies.Add(playout.latencies);
-  if (!link.last_error.ok()) last_error = link.last_error;
+  if (block_error.ok()) block_error = playout.first_error;
+  if (!link.last_error.ok()) link_error = link.last_error;
 }
 
 Json StreamReport::ToJson() const {
@@ -48,10 +51,20 @@ std::string StreamReport::ToText() const {
 }
 
 int StreamReport::ExitCode() const {
-  if (blended > 0 || blocks == 0) return kDone;
-  if (answers > 0) return kFailed;
+  if (failed_blocks > 0) return kFailed;
+  if (answers > 0 || blocks == 0) return kDone;
   // A server that refuses every stream was reached after all.
-  return !ErrorReason(last_error).empty() && !absl::IsUnavailable(last_error) ? kFailed : kNotReached;
+  const absl::Status& error = link_error.ok() ? opening_error : link_error;
+  return !ErrorReason(error).empty() && !absl::IsUnavailable(error) ? kFailed : kNotReached;
+}
+
+std::string StreamReport::Message(const std::string& target) const {
+  if (failed_blocks > 0)
+    return absl::StrFormat("%d blocks failed; the first: %s", failed_blocks, block_error.message());
+  if (answers > 0) return link_error.ok() ? "" : absl::StrCat("the last interruption was: ", link_error.message());
+  if (blocks == 0) return "";
+  const absl::Status& error = link_error.ok() ? opening_error : link_error;
+  return error.ok() ? absl::StrCat("server not reached: no answer from ", target) : std::string(error.message());
 }
 
 }  // namespace kith::cli

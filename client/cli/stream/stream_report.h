@@ -18,18 +18,25 @@ struct StreamReport {
   int64_t late = 0;
   int64_t bypassed = 0;
   int64_t errors = 0;
+  int64_t failed_blocks = 0;  // the part of `errors` that is no broken stream
   int64_t answers = 0;
   int64_t reconnects = 0;
   Latencies latencies;
-  absl::Status last_error;
+  absl::Status block_error;    // of the first block that failed
+  absl::Status link_error;     // of the last stream that broke, or why there is none
+  absl::Status opening_error;  // why the server did not answer before the playing began
 
   void Add(const PlayoutCounts& playout, const LinkCounts& link);
 
   Json ToJson() const;  // percentiles are null without any answer
   std::string ToText() const;
 
-  // 0 when any block was played with its answer; 3 when no answer came at all; else 1.
+  // 0: played to the end with a server, however late its answers were, or there was nothing to play. 1: blocks failed,
+  // or every stream was refused. 3: no answer came.
   int ExitCode() const;
+
+  // What there is to say of failures; empty where there is nothing. `target` is the server.
+  std::string Message(const std::string& target) const;
 };
 
 }  // namespace kith::cli

@@ -1,0 +1,41 @@
+// Checks of option values, with messages short enough to read.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace kith::cli {
+
+// One of the names, in any case, and nothing else: CLI11's own transformers take the enumeration's numbers as well.
+template <typename Value>
+CLI::Validator OneOf(const std::map<std::string, Value>& names) {
+  const auto to_number = [names](std::string& input) {
+    const auto found = names.find(absl::AsciiStrToLower(input));
+    if (found != names.end()) {
+      input = absl::StrCat(static_cast<int>(found->second));
+      return std::string();
+    }
+    std::string known;
+    for (const auto& [name, value] : names) absl::StrAppend(&known, known.empty() ? "" : ", ", name);
+    return absl::StrCat(input, " is none of ", known);
+  };
+  return CLI::Validator(to_number, "");
+}
+
+// A time: more than nothing, and no more than can be counted.
+inline CLI::Validator Seconds() {
+  constexpr double kMost = 1e9;
+  const auto check = [](std::string& input) {
+    double seconds = 0;
+    const bool good = absl::SimpleAtod(input, &seconds) && seconds > 0 && seconds <= kMost;
+    return good ? std::string() : absl::StrCat(input, " is no time in seconds; more than 0, up to 1e9");
+  };
+  return CLI::Validator(check, "");
+}
+
+}  // namespace kith::cli

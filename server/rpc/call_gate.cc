@@ -1,0 +1,33 @@
+#include "server/rpc/call_gate.h"
+
+#include "server/base/status.h"
+
+namespace kith::rpc {
+
+absl::Status ShuttingDown() {
+  return Error(Reason::kShuttingDown, "the server is shutting down; connect again in a moment");
+}
+
+absl::StatusOr<CallGate::Pass> CallGate::Enter() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (closed_) return ShuttingDown();
+  ++inside_;
+  return Pass(this);
+}
+
+void CallGate::Close() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  closed_ = true;
+}
+
+void CallGate::WaitUntilEmpty(std::chrono::milliseconds patience) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  empty_.wait_for(lock, patience, [this] { return inside_ == 0; });
+}
+
+void CallGate::Leave() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (--inside_ == 0) empty_.notify_all();
+}
+
+}  // namespace kith::rpc
