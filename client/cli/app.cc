@@ -25,6 +25,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddExpandCommand(app, context);
   AddStreamCommand(app, context);
   AddImportCommand(app, context);
+  AddImportLogsCommand(app, context);
   AddExportCommand(app, context);
   AddFramesCommand(app, context);
   AddListCommand(app, context);

@@ -37,10 +37,13 @@ absl::StatusOr<std::unique_ptr<faiss::Index>> ReadFile(const std::string& file) 
   try {
     return std::unique_ptr<faiss::Index>(faiss::read_index(file.c_str()));
   } catch (const faiss::FaissException& exception) {
-    return Error(Reason::kBadIndex,
-                 absl::StrCat("the index is truncated, damaged or of an unknown kind (an index on a GPU is to be saved "
-                              "after faiss.index_gpu_to_cpu); faiss says: ",
-                              exception.what()));
+    const std::string& text = exception.msg;  // with names of its source files in front
+    if (text.find("not recognized") == std::string::npos) {
+      return BadIndex("the index is truncated or damaged; copy the file again, or make it anew");
+    }
+    return BadIndex(
+        "the index, or a part of it, is of a type that is not known (or it is damaged); one on a GPU is to be saved after "
+        "faiss.index_gpu_to_cpu");
   } catch (const std::bad_alloc&) {
     return BadIndex("the index is damaged: a length in it is larger than it can be; copy the file again");
   }
