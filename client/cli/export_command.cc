@@ -78,16 +78,13 @@ absl::StatusOr<Info> Save(const std::string& path, Context& context, Download do
 
 int RunExport(const ExportArguments& arguments, Context& context) {
   const Stopwatch watch;
-  const auto info = Save<ExportInfo, IndexWriter>(arguments.out_file, context, [&](Client& client, IndexWriter& writer) {
-    return client.Export(arguments.name, writer, context.MakeCallOptions());
-  });
+  const auto info =
+      Save<ExportInfo, IndexWriter>(arguments.out_file, context, [&](Client& client, IndexWriter& writer) {
+        return client.Export(arguments.name, writer, context.MakeCallOptions());
+      });
   if (!info.ok()) return Fail(context, info.status());
-  const Json report = {{"experiment", arguments.name},
-                       {"bytes", info->bytes},
-                       {"generation", info->generation},
-                       {"file", arguments.out_file},
-                       {"rvc_name", info->file_name},
-                       {"seconds", watch.Seconds()}};
+  const Json report = {{"experiment", arguments.name}, {"bytes", info->bytes},        {"generation", info->generation},
+                       {"file", arguments.out_file},   {"rvc_name", info->file_name}, {"seconds", watch.Seconds()}};
   PrintReport(context.out, context.json, report,
               absl::StrFormat("exported %s to %s: %d bytes, generation %d; RVC would call it %s\n", arguments.name,
                               arguments.out_file, info->bytes, info->generation, info->file_name));
@@ -103,9 +100,9 @@ int RunFrames(const ExportArguments& arguments, Context& context) {
                        {"dimension", info->dimension},
                        {"generation", info->generation},
                        {"file", arguments.out_file}};
-  PrintReport(context.out, context.json, report,
-              absl::StrCat("wrote ", info->rows, " frames of ", info->dimension, " dimensions to ", arguments.out_file,
-                           "\n"));
+  PrintReport(
+      context.out, context.json, report,
+      absl::StrCat("wrote ", info->rows, " frames of ", info->dimension, " dimensions to ", arguments.out_file, "\n"));
   return kDone;
 }
 

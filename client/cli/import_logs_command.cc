@@ -30,9 +30,9 @@ std::string FoundText(const std::vector<LoggedVoice>& voices) {
   for (const LoggedVoice& voice : voices) {
     const std::string shape =
         voice.dimension > 0 ? absl::StrFormat("%9d x %-4d", voice.rows, voice.dimension) : std::string(16, ' ');
-    absl::StrAppend(&text, absl::StrFormat("%-*s  %-6s  %s  %s\n", static_cast<int>(width), voice.name,
-                                           ActionName(voice.action), shape,
-                                           voice.action == Action::kSkip ? voice.why : voice.source));
+    absl::StrAppend(
+        &text, absl::StrFormat("%-*s  %-6s  %s  %s\n", static_cast<int>(width), voice.name, ActionName(voice.action),
+                               shape, voice.action == Action::kSkip ? voice.why : voice.source));
   }
   return text;
 }
@@ -101,7 +101,8 @@ int RunImportLogs(const ImportLogsArguments& arguments, Context& context) {
   if (!voices.ok()) return Fail(context, voices.status());
   if (voices->empty()) {
     return Fail(context, absl::NotFoundError(absl::StrCat(
-                             arguments.folder, ": no voice in this folder; give RVC's or Applio's logs folder, which "
+                             arguments.folder,
+                             ": no voice in this folder; give RVC's or Applio's logs folder, which "
                              "has a folder for each with its .index, 3_feature768, 3_feature256 or extracted")));
   }
   if (!context.json) context.out << FoundText(*voices) << std::flush;

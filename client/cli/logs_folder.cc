@@ -129,8 +129,7 @@ absl::StatusOr<std::vector<LoggedVoice>> FindLoggedVoices(const std::string& fol
     if (auto voice = Look(entry->path())) voices.push_back(*std::move(voice));
   }
   if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat(folder, ": cannot be listed"));
-  std::sort(voices.begin(), voices.end(),
-            [](const LoggedVoice& a, const LoggedVoice& b) { return a.name < b.name; });
+  std::sort(voices.begin(), voices.end(), [](const LoggedVoice& a, const LoggedVoice& b) { return a.name < b.name; });
   return voices;
 }
 

@@ -14,10 +14,10 @@ struct LoggedVoice {
 
   std::string name;
   Action action = Action::kSkip;
-  std::string source;     // the index file, or the features: a folder or a .npy file
-  int64_t rows = 0;       // 0: not known
-  int dimension = 0;      // 0: not known
-  std::string why;        // kSkip: what is missing
+  std::string source;  // the index file, or the features: a folder or a .npy file
+  int64_t rows = 0;    // 0: not known
+  int dimension = 0;   // 0: not known
+  std::string why;     // kSkip: what is missing
 };
 
 // "import", "train", "skip".

@@ -65,22 +65,23 @@ absl::StatusOr<Experiment> Client::ImportFile(std::string_view experiment, const
   if (file == nullptr) return FileError(path, errno, "cannot be opened");
   struct stat info = {};
   if (fstat(fileno(file.get()), &info) != 0) return FileError(path, errno, "cannot be read");
-  if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, ": is no plain file; give an .index"));
+  if (!S_ISREG(info.st_mode))
+    return absl::InvalidArgumentError(absl::StrCat(path, ": is no plain file; give an .index"));
   if (import.file_name.empty()) import.file_name = path.substr(path.rfind('/') + 1);
   const int64_t total = info.st_size;
   const auto on_progress = import.on_progress;
   if (on_progress) {  // the server does not know how much will come
-    import.on_progress = [on_progress, total](TrainProgress progress) {
+    import.on_progress = [ on_progress, total ](TrainProgress progress) {
       if (progress.phase == TrainPhase::kReceiving) progress.total = total;
-      on_progress(progress);
-    };
-  }
-  const ByteSource source = [&](absl::Span<char> out) -> absl::StatusOr<size_t> {
-    const size_t count = std::fread(out.data(), 1, out.size(), file.get());
-    if (count == 0 && std::ferror(file.get()) != 0) return FileError(path, errno, "cannot be read");
-    return count;
+    on_progress(progress);
   };
-  return Import(experiment, source, import, call);
 }
+const ByteSource source = [&](absl::Span<char> out) -> absl::StatusOr<size_t> {
+  const size_t count = std::fread(out.data(), 1, out.size(), file.get());
+  if (count == 0 && std::ferror(file.get()) != 0) return FileError(path, errno, "cannot be read");
+  return count;
+};
+return Import(experiment, source, import, call);
+}  // namespace kith
 
 }  // namespace kith

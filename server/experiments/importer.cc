@@ -64,8 +64,9 @@ absl::Status OutcomeOf(const SubprocessResult& result, const ImportOptions& opti
                               options.cpu_seconds, " s of a processor; it is too large, or damaged"));
   }
   if (result.signal != 0) {
-    return Error(Reason::kBadIndex, absl::StrCat("the index is damaged: reading it ended a process of its own by signal ",
-                                                 result.signal, "; copy the file again, or make it anew"));
+    return Error(Reason::kBadIndex,
+                 absl::StrCat("the index is damaged: reading it ended a process of its own by signal ", result.signal,
+                              "; copy the file again, or make it anew"));
   }
   return result.exit_code == 0 ? absl::OkStatus() : ErrorOf(result.output);
 }

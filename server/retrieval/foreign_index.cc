@@ -42,7 +42,8 @@ absl::StatusOr<std::unique_ptr<faiss::Index>> ReadFile(const std::string& file) 
       return BadIndex("the index is truncated or damaged; copy the file again, or make it anew");
     }
     return BadIndex(
-        "the index, or a part of it, is of a type that is not known (or it is damaged); one on a GPU is to be saved after "
+        "the index, or a part of it, is of a type that is not known (or it is damaged); one on a GPU is to be saved "
+        "after "
         "faiss.index_gpu_to_cpu");
   } catch (const std::bad_alloc&) {
     return BadIndex("the index is damaged: a length in it is larger than it can be; copy the file again");
@@ -103,8 +104,10 @@ absl::Status WriteFrames(const faiss::Index& index, const std::string& path) {
   VisitRows(index, [&](int64_t n, const int64_t* ids, const float* rows) {
     const std::vector<int64_t> bad = TooLargeRows({rows, n, index.d});
     if (!bad.empty() && status.ok()) {
-      status = Error(Reason::kBadIndex, absl::StrCat("row ", ids[bad[0]], " of the index has values that are not finite, "
-                                                     "or a norm above ", kMaxNorm));
+      status = Error(Reason::kBadIndex, absl::StrCat("row ", ids[bad[0]],
+                                                     " of the index has values that are not finite, "
+                                                     "or a norm above ",
+                                                     kMaxNorm));
     }
     for (int64_t i = 0; status.ok() && i < n; ++i) file.Write(ids[i], rows + i * index.d);
   });
@@ -132,14 +135,15 @@ absl::Status SearchSome(const faiss::Index& index) {
 absl::Status CheckSize(const faiss::Index& index, int64_t max_frame_bytes) {
   if (index.ntotal == 0) {
     return BadIndex(
-        "the index holds no vectors; RVC writes two files, a trained_*.index without any and an added_*.index: give the "
+        "the index holds no vectors; RVC writes two files, a trained_*.index without any and an added_*.index: give "
+        "the "
         "added_ one");
   }
   const int64_t bytes = index.ntotal * index.d * static_cast<int64_t>(sizeof(float));
   if (bytes <= max_frame_bytes) return absl::OkStatus();
-  return Error(Reason::kMemoryBudget, absl::StrCat("the index holds ", index.ntotal, " vectors of ", index.d,
-                                                   " values, ", bytes, " bytes, and at most ", max_frame_bytes,
-                                                   " can be imported"));
+  return Error(Reason::kMemoryBudget,
+               absl::StrCat("the index holds ", index.ntotal, " vectors of ", index.d, " values, ", bytes,
+                            " bytes, and at most ", max_frame_bytes, " can be imported"));
 }
 
 absl::Status Unpack(const std::string& file, const std::string& folder, int64_t max_frame_bytes) {

@@ -21,9 +21,9 @@
 namespace kith::retrieval {
 
 // What UnpackIndex writes into its folder.
-inline constexpr char kUnpackedIndex[] = "index.faiss";   // as faiss writes it, without an id map
-inline constexpr char kUnpackedFrames[] = "frames.f32";   // float32 [rows, dimension], row i has id i
-inline constexpr char kUnpackedShape[] = "shape";         // "ROWS DIMENSION"
+inline constexpr char kUnpackedIndex[] = "index.faiss";  // as faiss writes it, without an id map
+inline constexpr char kUnpackedFrames[] = "frames.f32";  // float32 [rows, dimension], row i has id i
+inline constexpr char kUnpackedShape[] = "shape";        // "ROWS DIMENSION"
 
 // Reads the faiss index in `file`, checks all of it, rebuilds its vectors, searches a few of them, and writes it into
 // `folder`, which exists. BAD_INDEX where it is none, is damaged, holds nothing, or is of a type without support;
@@ -42,8 +42,8 @@ absl::StatusOr<UnpackedShape> ParseUnpackedShape(std::string_view text);
 std::optional<int> NprobeInName(std::string_view file_name);
 
 // The index in `source` (see ReadIndex; kUnpackedIndex) over `frames`, with the metric, nprobe and k_factor that it has
-// itself; `nprobe` is for an index that has none. It is checked again, and its recall measured as after a training. BAD_INDEX;
-// CANCELLED where the observer said so.
+// itself; `nprobe` is for an index that has none. It is checked again, and its recall measured as after a training.
+// BAD_INDEX; CANCELLED where the observer said so.
 absl::StatusOr<std::unique_ptr<Index>> AdoptIndex(absl::FunctionRef<absl::StatusOr<size_t>(absl::Span<char>)> source,
                                                   FrameView frames, std::optional<int> nprobe,
                                                   std::string source_sha256, StepObserver observe);

@@ -27,8 +27,8 @@ absl::Status CheckIds(const Ids& ids, int64_t rows) {
   for (const int64_t id : ids) {
     if (id < 0 || id >= rows || seen[id]) {
       return Error(Reason::kBadIndex,
-                   absl::StrCat("the index has ids of its own (IDMap), and ", id, " of them is not one of 0 to ", rows - 1,
-                                " or comes twice; make it anew with add instead of add_with_ids"));
+                   absl::StrCat("the index has ids of its own (IDMap), and ", id, " of them is not one of 0 to ",
+                                rows - 1, " or comes twice; make it anew with add instead of add_with_ids"));
     }
     seen[id] = true;
   }
@@ -81,7 +81,8 @@ absl::Status TakeOffIdMap(std::unique_ptr<faiss::Index>* index) {
   if (absl::Status status = CheckIndex(*map->index); !status.ok()) return status;
   if (!std::is_sorted(map->id_map.begin(), map->id_map.end()) && !Renumber(map->index, map->id_map)) {
     return BadIndex(
-        "the index has ids of its own (IDMap) that are not in order, which can be undone for IVF, Flat, SQ and PQ only; "
+        "the index has ids of its own (IDMap) that are not in order, which can be undone for IVF, Flat, SQ and PQ "
+        "only; "
         "make it anew with add instead of add_with_ids");
   }
   map->own_fields = false;

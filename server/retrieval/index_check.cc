@@ -126,7 +126,8 @@ void CheckFlat(const faiss::IndexFlat& index) {
 
 void CheckFastScan(size_t bbs, size_t M, size_t M2, size_t nbits) {
   Require(nbits == 4, "its FastScan codes are not of 4 bits");
-  Require(bbs >= kFastScanBlock && bbs <= 1024 && bbs % kFastScanBlock == 0, "its FastScan blocks are of no valid size");
+  Require(bbs >= kFastScanBlock && bbs <= 1024 && bbs % kFastScanBlock == 0,
+          "its FastScan blocks are of no valid size");
   Require(M2 == (M + 1) / 2 * 2, "its FastScan codes do not fit");
 }
 
@@ -252,9 +253,9 @@ class Checker {
   static void CheckArrays(const faiss::IndexIVF& index) {
     const auto* lists = dynamic_cast<const faiss::ArrayInvertedLists*>(index.invlists);
     if (lists == nullptr) Unsupported();
-    Require(lists->code_size == index.code_size && lists->ids.size() == index.nlist &&
-                lists->codes.size() == index.nlist,
-            "its lists do not fit");
+    Require(
+        lists->code_size == index.code_size && lists->ids.size() == index.nlist && lists->codes.size() == index.nlist,
+        "its lists do not fit");
     for (size_t i = 0; i < index.nlist; ++i) {
       Require(lists->codes[i].size() == lists->ids[i].size() * lists->code_size, "a list is too short or too long");
     }
@@ -281,8 +282,8 @@ class Checker {
     for (const std::vector<int64_t>& ids : lists) {
       for (const int64_t id : ids) {
         if (id < 0 || id >= ntotal || seen[id]) {
-          throw Wrong(absl::StrCat("the ids of the index are not 0 to ", ntotal - 1,
-                                   ", each once (as after add): ", id, " is not, or comes twice"));
+          throw Wrong(absl::StrCat("the ids of the index are not 0 to ", ntotal - 1, ", each once (as after add): ", id,
+                                   " is not, or comes twice"));
         }
         seen[id] = true;
         ++count;

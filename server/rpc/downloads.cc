@@ -37,8 +37,8 @@ class ExportSource {
     const std::string path = folder->PathOf("index");
     auto output = storage::OutputFile::Create(path);
     if (!output.ok()) return output.status();
-    const auto generation = context_.registry->WriteIndex(
-        name_, [&](absl::Span<const char> bytes) { return output->Write(bytes); });
+    const auto generation =
+        context_.registry->WriteIndex(name_, [&](absl::Span<const char> bytes) { return output->Write(bytes); });
     if (!generation.ok()) return generation.status();
     const auto summary = output->Finish();
     if (!summary.ok()) return summary.status();
@@ -58,8 +58,7 @@ class ExportSource {
 
 class FrameSource {
  public:
-  FrameSource(const Context& context, v1::GetFramesRequest request)
-      : context_(context), request_(std::move(request)) {}
+  FrameSource(const Context& context, v1::GetFramesRequest request) : context_(context), request_(std::move(request)) {}
 
   absl::StatusOr<bool> Next(v1::GetFramesResponse* response) {
     if (generation_ == nullptr) return Open(response);

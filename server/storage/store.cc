@@ -101,9 +101,9 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& data_dir, 
   if (status.ok()) status = SyncFolder(data_dir);
   if (status.ok()) status = RemoveUncommitted(*catalogue, *snapshots);
   if (!status.ok()) return status;
-  return std::unique_ptr<Store>(new Store(std::make_unique<State>(std::move(options), catalogue_path, scratch_path,
-                                                                  *std::move(lock), *std::move(snapshots),
-                                                                  *std::move(catalogue))));
+  return std::unique_ptr<Store>(
+      new Store(std::make_unique<State>(std::move(options), catalogue_path, scratch_path, *std::move(lock),
+                                        *std::move(snapshots), *std::move(catalogue))));
 }
 
 absl::StatusOr<std::vector<ExperimentRecord>> Store::List() {

@@ -11,7 +11,7 @@ namespace kith {
 namespace {
 
 SubprocessResult RunScript(const std::string& script, const SubprocessLimits& limits = {},
-                     const std::function<bool()>& cancelled = nullptr) {
+                           const std::function<bool()>& cancelled = nullptr) {
   auto result = RunSubprocess("/bin/sh", {"-c", script}, limits, cancelled);
   EXPECT_TRUE(result.ok()) << result.status();
   return result.ok() ? *std::move(result) : SubprocessResult();

@@ -74,7 +74,7 @@ TEST_F(ImporterTest, ReadsWhatFaissWrote) {
 class DamagedFile : public ImporterTest, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(DamagedFile, IsRefusedOrHarmless) {
-  const std::string whole = IndexBytes(GetParam(), 100);
+  const std::string whole = IndexBytes(GetParam(), 300);
   std::mt19937 random(7);
   int refused = 0;
   for (int i = 0; i < 30; ++i) {
@@ -125,8 +125,8 @@ TEST_F(ImporterTest, MemoryIsLimited) {
 }
 
 TEST_F(ImporterTest, CancellingEndsIt) {
-  const auto imported =
-      ReadImport(FileOf(IndexBytes("Flat", 10)), options_, [] { return true; }, [](auto...) { return true; });
+  const auto imported = ReadImport(
+      FileOf(IndexBytes("Flat", 10)), options_, [] { return true; }, [](auto...) { return true; });
   EXPECT_EQ(ReasonOf(imported.status()), "CANCELLED");
 }
 
