@@ -11,10 +11,9 @@ void AddSharedOptions(CLI::App& app, Context& context) {
       ->envname("KITH_SERVER")
       ->capture_default_str();
   app.add_flag("--json", context.json, "Print one JSON object on the last line of stdout");
-  app.add_option(
-         "--timeout", context.timeout_seconds,
-         "Give up after so many seconds; unset: 30 for a request, none for train and add. stream plays no longer "
-         "than that")
+  app.add_option("--timeout", context.timeout_seconds,
+                 "Give up after so many seconds; unset: 30 for a request, none for what may take long: train, add, "
+                 "import, export, frames. stream plays no longer than that")
       ->check(Seconds())
       ->type_name("SECONDS");
   app.set_version_flag("--version", "kith " KITH_VERSION);
@@ -26,6 +25,10 @@ void AddCommands(CLI::App& app, Context& context) {
   AddSearchCommand(app, context);
   AddExpandCommand(app, context);
   AddStreamCommand(app, context);
+  AddImportCommand(app, context);
+  AddImportLogsCommand(app, context);
+  AddExportCommand(app, context);
+  AddFramesCommand(app, context);
   AddListCommand(app, context);
   AddShowCommand(app, context);
   AddDeleteCommand(app, context);

@@ -90,26 +90,46 @@ Matrix Decode(const Layout& layout, const char* data) {
   return matrix;
 }
 
-absl::StatusOr<Matrix> ReadOpen(int descriptor, int64_t file_size) {
-  const auto failed = [] {
-    if (errno != 0) return absl::ErrnoToStatus(errno, "cannot be read");
-    return absl::InvalidArgumentError("the file got shorter while it was read; try again when it is complete");
-  };
+absl::Status ReadFailed() {
+  if (errno != 0) return absl::ErrnoToStatus(errno, "cannot be read");
+  return absl::InvalidArgumentError("the file got shorter while it was read; try again when it is complete");
+}
+
+absl::StatusOr<Layout> ReadLayout(int descriptor, int64_t file_size) {
   std::string start(static_cast<size_t>(std::min(file_size, kMaxStartBytes)), '\0');
-  if (!ReadExactly(descriptor, start.data(), start.size())) return failed();
-  const absl::StatusOr<Layout> layout = ParseLayout(start, file_size);
+  if (!ReadExactly(descriptor, start.data(), start.size())) return ReadFailed();
+  return ParseLayout(start, file_size);
+}
+
+absl::StatusOr<Matrix> ReadOpen(int descriptor, int64_t file_size) {
+  const absl::StatusOr<Layout> layout = ReadLayout(descriptor, file_size);
   if (!layout.ok()) return layout.status();
 
-  if (lseek(descriptor, layout->offset, SEEK_SET) < 0) return failed();
+  if (lseek(descriptor, layout->offset, SEEK_SET) < 0) return ReadFailed();
   const auto bytes = static_cast<size_t>(layout->size() * layout->value_bytes());
   if (layout->half || layout->fortran_order) {
     std::vector<char> data(bytes);
-    if (!ReadExactly(descriptor, data.data(), bytes)) return failed();
+    if (!ReadExactly(descriptor, data.data(), bytes)) return ReadFailed();
     return Decode(*layout, data.data());
   }
   Matrix matrix{layout->rows, layout->columns, std::vector<float>(static_cast<size_t>(layout->size()))};
-  if (!ReadExactly(descriptor, reinterpret_cast<char*>(matrix.values.data()), bytes)) return failed();
+  if (!ReadExactly(descriptor, reinterpret_cast<char*>(matrix.values.data()), bytes)) return ReadFailed();
   return matrix;
+}
+
+// read(descriptor, size) -> absl::StatusOr<...> for the plain file at `path`, which its errors then name.
+template <typename Read>
+auto WithFile(const std::string& path, Read read) -> decltype(read(0, int64_t{0})) {
+  // O_NONBLOCK: a named pipe must not hold the caller up before it is refused.
+  const File file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.descriptor() < 0) return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be opened"));
+  struct stat info;
+  if (fstat(file.descriptor(), &info) != 0) return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be read"));
+  if (S_ISDIR(info.st_mode)) return InvalidPath(path, "is a folder; give a .npy file");
+  if (!S_ISREG(info.st_mode)) return InvalidPath(path, "is not a plain file; give a .npy file");
+  auto result = read(file.descriptor(), static_cast<int64_t>(info.st_size));
+  if (result.ok()) return result;
+  return absl::Status(result.status().code(), absl::StrCat(path, ": ", result.status().message()));
 }
 
 absl::Status WriteAndRename(const std::string& path, absl::string_view header, absl::string_view data) {
@@ -143,17 +163,14 @@ absl::Status Write(const std::string& path, Type type, absl::Span<const T> value
 
 }  // namespace
 
-absl::StatusOr<Matrix> ReadMatrix(const std::string& path) {
-  // O_NONBLOCK: a named pipe must not hold the caller up before it is refused.
-  const File file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.descriptor() < 0) return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be opened"));
-  struct stat info;
-  if (fstat(file.descriptor(), &info) != 0) return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be read"));
-  if (S_ISDIR(info.st_mode)) return InvalidPath(path, "is a folder; give a .npy file");
-  if (!S_ISREG(info.st_mode)) return InvalidPath(path, "is not a plain file; give a .npy file");
-  absl::StatusOr<Matrix> matrix = ReadOpen(file.descriptor(), info.st_size);
-  if (matrix.ok()) return matrix;
-  return absl::Status(matrix.status().code(), absl::StrCat(path, ": ", matrix.status().message()));
+absl::StatusOr<Matrix> ReadMatrix(const std::string& path) { return WithFile(path, ReadOpen); }
+
+absl::StatusOr<Shape> ReadShape(const std::string& path) {
+  return WithFile(path, [](int descriptor, int64_t file_size) -> absl::StatusOr<Shape> {
+    const absl::StatusOr<Layout> layout = ReadLayout(descriptor, file_size);
+    if (!layout.ok()) return layout.status();
+    return Shape{layout->rows, layout->columns};
+  });
 }
 
 absl::StatusOr<Matrix> ParseMatrix(absl::Span<const char> bytes) {

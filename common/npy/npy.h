@@ -29,7 +29,15 @@ struct Matrix {
 // Memory: never more than a small multiple of the file's own size, whatever its header claims.
 absl::StatusOr<Matrix> ReadMatrix(const std::string& path);
 
-// The same for a file's bytes in memory; the messages name no path.
+struct Shape {
+  int64_t rows = 0;
+  int64_t columns = 0;
+};
+
+// The shape of what ReadMatrix would give, from the file's first bytes alone. Errors as there.
+absl::StatusOr<Shape> ReadShape(const std::string& path);
+
+// The same as ReadMatrix for a file's bytes in memory; the messages name no path.
 absl::StatusOr<Matrix> ParseMatrix(absl::Span<const char> bytes);
 
 // Writes values, row-major [rows, columns], as '<f4' or '<i8' in C order, version 1.0: byte for byte what numpy.save

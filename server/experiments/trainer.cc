@@ -151,6 +151,7 @@ void Trainer::Run(Training* training) {
   const TimePoint start = Clock::now();
   const std::string name = training->request.lease->name();
   const absl::StatusOr<Description> result = Result(training);
+  training->request.index_file.reset();
   training->request.lease.reset();  // first, so that whoever is told may train or add again at once
   if (options_.on_finished) options_.on_finished(name, result.status(), SecondsSince(start));
   training->Tell(result);
@@ -194,6 +195,7 @@ absl::Status Trainer::Train(Training* training) {
   TrainingRequest* const request = &training->request;
   if (stopping_) return ShuttingDown();
   request->lease->WaitForAddition();
+  if (request->index_file) return Import(training);
   if (!request->frames.values.empty()) {
     request->recipe = RecipeFor(request->recipe, request->frames.rows());
   } else if (absl::Status status = TakeStored(request); !status.ok()) {
@@ -212,13 +214,38 @@ absl::Status Trainer::Train(Training* training) {
   auto index = retrieval::BuildIndex(recipe, frames.view(), observe);
   if (!index.ok()) return index.status();
 
+  return Commit(training, recipe, frames.view(), *std::move(index));
+}
+
+absl::Status Trainer::Import(Training* training) {
+  const TrainingRequest& request = training->request;
+  Report(request, Phase::kChecking, 0, 0);
+  auto imported = ReadImport(
+      *request.index_file, options_.import, [this] { return stopping(); },
+      [&](int64_t done, int64_t total) {
+        Report(request, Phase::kMeasuring, done, total);
+        return !stopping_;
+      });
+  if (!imported.ok()) return imported.status();
+  const retrieval::BuildReport& report = imported->index->report();
+  retrieval::Recipe recipe;  // trains such an index again
+  recipe.factory = report.factory;
+  recipe.metric = imported->index->metric();
+  if (report.nprobe > 0) recipe.nprobe = report.nprobe;
+  if (report.k_factor > 0) recipe.k_factor = report.k_factor;
+  return Commit(training, recipe, imported->frames.view(), std::move(imported->index));
+}
+
+absl::Status Trainer::Commit(Training* training, const retrieval::Recipe& recipe, retrieval::FrameView frames,
+                             std::unique_ptr<retrieval::Index> index) {
   if (!StartSaving(training->job.get())) return ShuttingDown();
+  const TrainingRequest& request = training->request;
   const auto record = store_->CommitGeneration(
-      request->lease->name(), recipe, (*index)->report(), frames.view(),
-      [&](storage::ByteSink sink) { return retrieval::WriteIndex(**index, sink); },
-      [&](int64_t done, int64_t total) { Report(*request, Phase::kSaving, done, total); }, request->request);
+      request.lease->name(), recipe, index->report(), frames,
+      [&](storage::ByteSink sink) { return retrieval::WriteIndex(*index, sink); },
+      [&](int64_t done, int64_t total) { Report(request, Phase::kSaving, done, total); }, request.request);
   if (!record.ok()) return record.status();
-  if (!record->repeated) request->lease->Replace(record->experiment, *std::move(index));
+  if (!record->repeated) request.lease->Replace(record->experiment, std::move(index));
   return absl::OkStatus();
 }
 

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "server/base/clock.h"
 #include "server/base/thread_pool.h"
+#include "server/experiments/importer.h"
 #include "server/experiments/registry.h"
 #include "server/retrieval/frames.h"
 #include "server/retrieval/recipe.h"
@@ -25,6 +26,7 @@ namespace kith::experiments {
 
 enum class Phase {
   kQueued,       // trainings ahead of this one
+  kChecking,     // an index file, read in a process of its own
   kCompressing,  // steps of mini-batch k-means, at most
   kExpanding,    // rows
   kTraining,     // k-means iterations
@@ -48,7 +50,8 @@ struct TrainingRequest {
   // Unset: with frames the default; else the current generation's, without its compression and expansion, whose outcome
   // the stored frames are.
   std::optional<retrieval::Recipe> recipe;
-  retrieval::Frames frames;  // none: the stored ones
+  retrieval::Frames frames;             // none: the stored ones
+  std::optional<IndexFile> index_file;  // set: is imported, and nothing is trained
   std::optional<storage::Request> request;
   std::weak_ptr<TrainingObserver> observer;
 };
@@ -62,6 +65,7 @@ struct TrainerOptions {
   // 0 rows: never.
   int64_t compress_above_rows = 200000;
   int64_t compress_centres = 10000;
+  ImportOptions import;
   // Told of the end of every training, for the log.
   std::function<void(const std::string& name, const absl::Status& status, double seconds)> on_finished;
 };
@@ -74,10 +78,13 @@ class Trainer {
   // Cancels, and waits until the last training has ended.
   ~Trainer();
 
+  const ImportOptions& import_options() const { return options_.import; }
+
   // Finds what would make a training on `rows` frames sent fail: BAD_PARAMETER, see PreparedRows and PlanBuild.
   absl::Status Check(const std::optional<retrieval::Recipe>& recipe, int64_t rows, int dimension) const;
 
-  // Queues the training, or says at once why not: OVERLOADED, SHUTTING_DOWN. From then on it goes on by itself.
+  // Queues the training or import, or says at once why not: OVERLOADED, SHUTTING_DOWN. From then on it goes on by
+  // itself.
   absl::Status Start(TrainingRequest request);
 
   // Queues work of another kind behind the trainings, on their threads and at their priority, or says at once why not:
@@ -108,6 +115,9 @@ class Trainer {
   void Run(Training* training);
   absl::StatusOr<Description> Result(Training* training);
   absl::Status Train(Training* training);
+  absl::Status Import(Training* training);
+  absl::Status Commit(Training* training, const retrieval::Recipe& recipe, retrieval::FrameView frames,
+                      std::unique_ptr<retrieval::Index> index);
   retrieval::Recipe RecipeFor(const std::optional<retrieval::Recipe>& asked, int64_t rows) const;
   // Fills in the frames and the recipe where they are to be those of the current generation.
   absl::Status TakeStored(TrainingRequest* request) const;
@@ -117,7 +127,7 @@ class Trainer {
   storage::Store* const store_;
   const TrainerOptions options_;
   std::mutex mutex_;
-  std::condition_variable ended_;  // a job has
+  std::condition_variable ended_;        // a job has
   std::set<std::shared_ptr<Job>> jobs_;  // guarded by mutex_
   std::atomic<bool> stopping_{false};    // set under mutex_
   ThreadPool pool_;

@@ -275,6 +275,8 @@ v1::Phase ToProto(experiments::Phase phase) {
       return v1::PHASE_COMPRESSING;
     case experiments::Phase::kExpanding:
       return v1::PHASE_EXPANDING;
+    case experiments::Phase::kChecking:
+      return v1::PHASE_CHECKING;
     case experiments::Phase::kTraining:
       return v1::PHASE_TRAINING;
     case experiments::Phase::kAdding:

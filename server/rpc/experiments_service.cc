@@ -7,7 +7,9 @@
 #include "absl/strings/escaping.h"
 #include "server/base/status.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/downloads.h"
 #include "server/rpc/guard.h"
+#include "server/rpc/import_call.h"
 #include "server/rpc/status.h"
 
 namespace kith::rpc {
@@ -57,6 +59,12 @@ grpc::ServerUnaryReactor* ExperimentsService::InPool(Body body) {
       gate_, [&](CallGate::Pass pass) { return new PoolCall(context_.pool, std::move(pass), body); });
 }
 
+template <typename Response, typename Messages>
+grpc::ServerWriteReactor<Response>* ExperimentsService::Download(Messages messages) {
+  return Admit<grpc::ServerWriteReactor<Response>>(
+      gate_, [&](CallGate::Pass pass) { return new DownloadCall<Response>(context_, std::move(pass), messages()); });
+}
+
 grpc::ServerUnaryReactor* ExperimentsService::List(grpc::CallbackServerContext*,
                                                    const v1::ListExperimentsRequest* request,
                                                    v1::ListExperimentsResponse* response) {
@@ -76,6 +84,22 @@ grpc::ServerUnaryReactor* ExperimentsService::Delete(grpc::CallbackServerContext
                                                      const v1::DeleteExperimentRequest* request,
                                                      v1::DeleteExperimentResponse*) {
   return InPool([=] { return context_.registry->Delete(request->name()); });
+}
+
+grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>* ExperimentsService::Import(
+    grpc::CallbackServerContext*) {
+  using Reactor = grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>;
+  return Admit<Reactor>(gate_, [&](CallGate::Pass pass) { return new ImportCall(context_, std::move(pass)); });
+}
+
+grpc::ServerWriteReactor<v1::ExportResponse>* ExperimentsService::Export(grpc::CallbackServerContext*,
+                                                                         const v1::ExportRequest* request) {
+  return Download<v1::ExportResponse>([&] { return ExportMessages(context_, request->name()); });
+}
+
+grpc::ServerWriteReactor<v1::GetFramesResponse>* ExperimentsService::GetFrames(grpc::CallbackServerContext*,
+                                                                               const v1::GetFramesRequest* request) {
+  return Download<v1::GetFramesResponse>([&] { return FrameMessages(context_, *request); });
 }
 
 }  // namespace kith::rpc
