@@ -33,7 +33,7 @@ struct ClientOptions {
 
 struct CallOptions {
   // Of the whole call, however many requests it takes. Unset: ClientOptions::unary_timeout for each request of Search,
-  // Expand, List, Get, Delete and GetHealth; none for Train, Add and the streams, which may take long.
+  // Expand, List, Get, Delete and GetHealth; none for Train, Add, Tune and the streams, which may take long.
   std::optional<absl::Duration> timeout;
   Cancellation* cancellation = nullptr;  // not owned; ends the call with CANCELLED
   std::function<void(int64_t)> on_rows;  // Add, Search, Expand: rows sent or answered so far
@@ -44,6 +44,14 @@ struct TrainOptions {
   std::string request_id;                                 // makes a retry of the caller's safe
   bool detach = false;                                    // do not wait for the training: see Train
   std::function<void(const TrainProgress&)> on_progress;  // from another thread, one call at a time
+};
+
+struct TuneOptions {
+  FramesView queries;                   // what to measure on; none: 512 that the server makes of the stored frames
+  int64_t sample = 0;                   // stored frames to try it on, drawn at random; 0: all
+  std::optional<double> target_recall;  // what the chosen candidate has to reach, above 0, at most 1; unset: 0.95
+  std::optional<int64_t> seed;          // unset: 1234
+  std::function<void(const TuneProgress&)> on_progress;  // from the calling thread
 };
 
 // Thread-safe. Keeps one connection, shared with its streams and with no other Client. Nothing is connected before the
@@ -85,6 +93,11 @@ class Client {
   absl::StatusOr<std::vector<Experiment>> List(const CallOptions& call = {});
   absl::StatusOr<Experiment> Get(std::string_view experiment, const CallOptions& call = {});
   absl::Status Delete(std::string_view experiment, const CallOptions& call = {});
+
+  // Tries recipes and search parameters on the server's machine and gives what each is worth, fastest first. Takes
+  // minutes; changes nothing. The queries have to fit into one message: 8,192 rows and max_message_bytes at most.
+  absl::StatusOr<std::vector<TuneCandidate>> Tune(std::string_view experiment, const TuneOptions& tune = {},
+                                                  const CallOptions& call = {});
 
   // What the server says of itself; an error only where it could not be asked.
   absl::StatusOr<Health> GetHealth(const CallOptions& call = {});

@@ -58,4 +58,6 @@ void InitializeFaiss() {
 
 void SetThreadsOfThisThread(int threads) { omp_set_num_threads(threads); }
 
+int ThreadsOfThisThread() { return omp_get_max_threads(); }
+
 }  // namespace kith::retrieval

@@ -19,5 +19,6 @@ void InitializeFaiss();
 
 // How many threads faiss and BLAS use when called from the calling thread.
 void SetThreadsOfThisThread(int threads);
+int ThreadsOfThisThread();
 
 }  // namespace kith::retrieval

@@ -1,13 +1,10 @@
 #include "server/retrieval/recall.h"
 
-#include <faiss/IndexFlat.h>
-#include <faiss/utils/distances.h>
-
 #include <algorithm>
-#include <random>
 #include <vector>
 
 #include "server/base/status.h"
+#include "server/retrieval/exact.h"
 #include "server/retrieval/faiss_search.h"
 #include "server/retrieval/normalize.h"
 #include "server/retrieval/packed_centroids.h"
@@ -20,34 +17,6 @@ constexpr int64_t kQueries = 512;
 constexpr int kNeighbors = 8;
 constexpr double kPlateau = 0.005;
 
-Frames Mixtures(FrameView frames, int64_t seed) {
-  std::mt19937_64 random(static_cast<uint64_t>(seed));
-  std::uniform_int_distribution<int64_t> any_row(0, frames.rows - 1);
-  Frames queries{frames.dimension, {}};
-  queries.values.reserve(kQueries * frames.dimension);
-  for (int64_t i = 0; i < kQueries; ++i) {
-    const float* a = frames.row(any_row(random));
-    const float* b = frames.row(any_row(random));
-    for (int j = 0; j < frames.dimension; ++j) queries.values.push_back((random() & 1) != 0 ? a[j] : b[j]);
-  }
-  return queries;
-}
-
-// The exact ids of the nearest, kQueries x k, in the metric's own space.
-std::vector<int64_t> ExactNeighbors(const float* vectors, FrameView shape, const float* queries, Metric metric, int k) {
-  std::vector<int64_t> ids(kQueries * k);
-  std::vector<float> distances(kQueries * k);
-  const auto n = static_cast<size_t>(shape.rows);
-  if (metric == Metric::kL2) {
-    faiss::float_maxheap_array_t heaps{kQueries, static_cast<size_t>(k), ids.data(), distances.data()};
-    faiss::knn_L2sqr(queries, vectors, shape.dimension, kQueries, n, &heaps);
-  } else {
-    faiss::float_minheap_array_t heaps{kQueries, static_cast<size_t>(k), ids.data(), distances.data()};
-    faiss::knn_inner_product(queries, vectors, shape.dimension, kQueries, n, &heaps);
-  }
-  return ids;
-}
-
 class Measurement {
  public:
   Measurement(const faiss::Index& index, FrameView frames, Metric metric, float k_factor, int64_t seed)
@@ -55,15 +24,9 @@ class Measurement {
         centroids_(PackCentroids(index)),
         k_(static_cast<int>(std::min<int64_t>(kNeighbors, frames.rows))),
         k_factor_(k_factor) {
-    queries_ = Mixtures(frames, seed).values;
-    std::vector<float> unit;
-    const float* vectors = frames.data;
-    if (metric == Metric::kCosine) {
-      unit = NormalizedRows(frames);
-      vectors = unit.data();
-      queries_ = NormalizedRows({queries_.data(), kQueries, frames.dimension});
-    }
-    exact_ = ExactNeighbors(vectors, frames, queries_.data(), metric, k_);
+    const Frames queries = Mixtures(frames, kQueries, seed);
+    exact_ = ExactIds(frames, queries.view(), metric, k_);
+    queries_ = metric == Metric::kCosine ? NormalizedRows(queries.view()) : queries.values;
   }
 
   double RecallAt(int nprobe) const {
@@ -71,13 +34,7 @@ class Measurement {
     std::vector<float> distances(kQueries * k_);
     SearchShared(index_, centroids_.get(), kQueries, queries_.data(), {k_, nprobe, k_factor_}, distances.data(),
                  ids.data());
-    int64_t found = 0;
-    for (int64_t i = 0; i < kQueries; ++i) {
-      const auto exact = exact_.begin() + i * k_;
-      found += std::count_if(ids.begin() + i * k_, ids.begin() + (i + 1) * k_,
-                             [&](int64_t id) { return std::find(exact, exact + k_, id) != exact + k_; });
-    }
-    return static_cast<double>(found) / static_cast<double>(kQueries * k_);
+    return RecallOf(ids, exact_, k_);
   }
 
  private:
@@ -98,6 +55,7 @@ absl::StatusOr<RecallChoice> MeasureRecall(const faiss::Index& index, FrameView 
   int64_t total = plan.nprobe ? 2 : 12;
   const auto step = [&] { return observe(std::min(++steps, total), total); };
 
+  if (!observe(0, total)) return cancelled;
   const Measurement measurement(index, frames, metric, plan.k_factor, seed);
   if (!step()) return cancelled;
   if (plan.nprobe) {

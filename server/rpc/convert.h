@@ -15,6 +15,7 @@
 #include "server/retrieval/frames.h"
 #include "server/retrieval/recipe.h"
 #include "server/retrieval/search.h"
+#include "server/retrieval/tune.h"
 
 namespace kith::rpc {
 
@@ -34,10 +35,14 @@ absl::StatusOr<retrieval::SearchOptions> SearchOptionsOf(const v1::SearchParams&
 absl::StatusOr<retrieval::BlendParams> BlendParamsOf(const v1::ExpandParams& params);
 absl::StatusOr<retrieval::Recipe> RecipeOf(const v1::Recipe& recipe);
 
+// Unset fields get their defaults; the metric is not the request's to say. Nothing is checked.
+retrieval::TuneOptions TuneOptionsOf(const v1::TuneRequest& request);
+
 // Says DIMENSION_MISMATCH with both numbers.
 absl::Status CheckDimension(int given, int expected);
 
 v1::Experiment ToProto(const experiments::Description& description);
 v1::Phase ToProto(experiments::Phase phase);
+v1::TuneCandidate ToProto(const retrieval::TuneCandidate& candidate);
 
 }  // namespace kith::rpc

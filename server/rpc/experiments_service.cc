@@ -8,6 +8,7 @@
 #include "server/rpc/convert.h"
 #include "server/rpc/guard.h"
 #include "server/rpc/status.h"
+#include "server/rpc/tune_call.h"
 
 namespace kith::rpc {
 namespace {
@@ -63,6 +64,11 @@ grpc::ServerUnaryReactor* ExperimentsService::Delete(grpc::CallbackServerContext
                                                      const v1::DeleteExperimentRequest* request,
                                                      v1::DeleteExperimentResponse*) {
   return InPool(call, [=] { return context_.registry->Delete(request->name()); });
+}
+
+grpc::ServerWriteReactor<v1::TuneResponse>* ExperimentsService::Tune(grpc::CallbackServerContext*,
+                                                                     const v1::TuneRequest* request) {
+  return new TuneCall(context_, &tunings_, request);  // deletes itself
 }
 
 }  // namespace kith::rpc

@@ -5,12 +5,13 @@
 
 #include "kith/v1/experiments.grpc.pb.h"
 #include "server/rpc/context.h"
+#include "server/rpc/stream_set.h"
 
 namespace kith::rpc {
 
 class ExperimentsService : public v1::Experiments::CallbackService {
  public:
-  explicit ExperimentsService(const Context& context) : context_(context) {}
+  explicit ExperimentsService(const Context& context) : context_(context), tunings_(context.limits.streams) {}
 
   grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* call, const v1::ListExperimentsRequest* request,
                                  v1::ListExperimentsResponse* response) override;
@@ -18,6 +19,11 @@ class ExperimentsService : public v1::Experiments::CallbackService {
                                 v1::GetExperimentResponse* response) override;
   grpc::ServerUnaryReactor* Delete(grpc::CallbackServerContext* call, const v1::DeleteExperimentRequest* request,
                                    v1::DeleteExperimentResponse* response) override;
+  grpc::ServerWriteReactor<v1::TuneResponse>* Tune(grpc::CallbackServerContext* call,
+                                                   const v1::TuneRequest* request) override;
+
+  // Ends the tunings that run; no more are let in.
+  void Drain() { tunings_.DrainAll(); }
 
  private:
   // Runs `body`, which returns an absl::Status, in the pool and ends the call with its result.
@@ -25,6 +31,7 @@ class ExperimentsService : public v1::Experiments::CallbackService {
   grpc::ServerUnaryReactor* InPool(grpc::CallbackServerContext* call, Body body);
 
   const Context context_;
+  StreamSet tunings_;
 };
 
 }  // namespace kith::rpc

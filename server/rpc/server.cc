@@ -44,6 +44,7 @@ Server::~Server() {
 void Server::Drain(std::chrono::milliseconds patience) {
   server_->GetHealthCheckService()->SetServingStatus(false);
   retrieval_.Drain();
+  experiments_.Drain();
   server_->Shutdown(std::chrono::system_clock::now() + patience);
   server_->Wait();
 }

@@ -26,8 +26,8 @@ class Server {
   // HOST:PORT with the port that was taken.
   const std::string& address() const { return address_; }
 
-  // Health goes NOT_SERVING, new calls are refused, open streams end after the blocks they have, other calls finish;
-  // what is left after `patience` is cancelled. Returns when no call is left.
+  // Health goes NOT_SERVING, new calls are refused, open streams end after the blocks they have, tunings at once, other
+  // calls finish; what is left after `patience` is cancelled. Returns when no call is left.
   void Drain(std::chrono::milliseconds patience);
 
  private:
