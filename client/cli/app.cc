@@ -11,7 +11,7 @@ void AddSharedOptions(CLI::App& app, Context& context) {
       ->capture_default_str();
   app.add_flag("--json", context.json, "Print one JSON object on the last line of stdout");
   app.add_option("--timeout", context.timeout_seconds,
-                 "Give up after so many seconds; unset: 30 for a request, none for train, add and stream")
+                 "Give up after so many seconds; unset: 30 for a request, none for train, add, tune and stream")
       ->check(CLI::PositiveNumber)
       ->type_name("SECONDS");
   app.set_version_flag("--version", "kith " KITH_VERSION);
@@ -23,6 +23,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddSearchCommand(app, context);
   AddExpandCommand(app, context);
   AddStreamCommand(app, context);
+  AddTuneCommand(app, context);
   AddListCommand(app, context);
   AddShowCommand(app, context);
   AddDeleteCommand(app, context);

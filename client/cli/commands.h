@@ -12,6 +12,7 @@ void AddAddCommand(CLI::App& app, Context& context);
 void AddSearchCommand(CLI::App& app, Context& context);
 void AddExpandCommand(CLI::App& app, Context& context);
 void AddStreamCommand(CLI::App& app, Context& context);
+void AddTuneCommand(CLI::App& app, Context& context);
 void AddListCommand(CLI::App& app, Context& context);
 void AddShowCommand(CLI::App& app, Context& context);
 void AddDeleteCommand(CLI::App& app, Context& context);
