@@ -1,5 +1,7 @@
 #include "client/cli/experiment_report.h"
 
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
@@ -16,7 +18,37 @@ Json TimeJson(absl::Time time) {
   return TimeText(time);
 }
 
+template <typename Value>
+Json OrNull(const std::optional<Value>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+std::string PreparationText(const Experiment& experiment) {
+  std::string text;
+  if (experiment.compression) {
+    absl::StrAppend(&text, "compressed: to ", experiment.compression->centres, " centres by mini-batch k-means\n");
+  }
+  if (const auto& expansion = experiment.expansion) {
+    absl::StrAppend(&text, "expanded:   ", expansion->neighbors, " neighbours, alpha ", expansion->alpha.value_or(3),
+                    expansion->unit_norm ? ", norm 1" : "", "\n");
+  }
+  return text;
+}
+
 }  // namespace
+
+Json CompressionJson(const std::optional<Compression>& compression) {
+  if (!compression) return nullptr;
+  return {{"centres", compression->centres},
+          {"batch_size", OrNull(compression->batch_size)},
+          {"iterations", OrNull(compression->iterations)}};
+}
+
+Json ExpansionJson(const std::optional<Expansion>& expansion) {
+  if (!expansion) return nullptr;
+  return {
+      {"neighbors", expansion->neighbors}, {"alpha", OrNull(expansion->alpha)}, {"unit_norm", expansion->unit_norm}};
+}
 
 Json ExperimentJson(const Experiment& experiment) {
   return {{"name", experiment.name},
@@ -25,6 +57,8 @@ Json ExperimentJson(const Experiment& experiment) {
           {"dimension", experiment.dimension},
           {"metric", MetricName(experiment.metric)},
           {"recipe", experiment.recipe},
+          {"compression", CompressionJson(experiment.compression)},
+          {"expansion", ExpansionJson(experiment.expansion)},
           {"factory", experiment.factory},
           {"nlist", experiment.nlist},
           {"nprobe", experiment.nprobe},
@@ -57,6 +91,7 @@ std::string ExperimentText(const Experiment& experiment) {
   absl::StrAppend(&text, "frames:     ", experiment.rows, " x ", experiment.dimension, "\n");
   absl::StrAppend(&text, "metric:     ", std::string(MetricName(experiment.metric)), "\n");
   absl::StrAppend(&text, "recipe:     ", experiment.recipe.empty() ? "(own factory)" : experiment.recipe, "\n");
+  absl::StrAppend(&text, PreparationText(experiment));
   absl::StrAppend(&text, "index:      ", IndexText(experiment), "\n");
   absl::StrAppend(&text, "generation: ", experiment.generation, "\n");
   absl::StrAppendFormat(&text, "memory:     %.1f MiB%s\n", static_cast<double>(experiment.bytes) / kMebibyte,

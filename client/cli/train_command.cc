@@ -72,6 +72,36 @@ int RunTrain(const TrainArguments& arguments, Context& context) {
   return kDone;
 }
 
+// What happens to the frames before the index is built. The recipe's fields are made by whichever option comes first.
+void AddPreparationOptions(CLI::Option_group& how, Recipe& recipe) {
+  const auto compression = [&recipe]() -> Compression& {
+    return recipe.compression ? *recipe.compression : recipe.compression.emplace();
+  };
+  const auto expansion = [&recipe]() -> Expansion& {
+    return recipe.expansion ? *recipe.expansion : recipe.expansion.emplace();
+  };
+  CLI::Option* compress = how.add_option_function<int64_t>(
+      "--compress", [=](int64_t centres) { compression().centres = centres; },
+      "Compress the frames to so many by mini-batch k-means; unset: none, but auto as the server is configured");
+  how.add_option_function<int>(
+         "--compress-batch", [=](int rows) { compression().batch_size = rows; },
+         "Rows a step; unset: 256 for each of the server's training threads")
+      ->needs(compress);
+  how.add_option_function<int>(
+         "--compress-iterations", [=](int passes) { compression().iterations = passes; },
+         "Passes over the frames at most; unset: 100")
+      ->needs(compress);
+  CLI::Option* expand = how.add_option_function<int>(
+      "--expand-neighbors", [=](int neighbors) { expansion().neighbors = neighbors; },
+      "Alpha expansion: replace each frame, after compression, by the mean of so many nearest, itself included");
+  how.add_option_function<float>(
+         "--alpha", [=](float alpha) { expansion().alpha = alpha; }, "Weigh them by cosine^alpha, 0 or more; unset: 3")
+      ->needs(expand);
+  how.add_flag_callback(
+         "--unit-norm", [=] { expansion().unit_norm = true; }, "Leave expanded frames at norm 1, not their own")
+      ->needs(expand);
+}
+
 }  // namespace
 
 void AddTrainCommand(CLI::App& app, Context& context) {
@@ -94,6 +124,7 @@ void AddTrainCommand(CLI::App& app, Context& context) {
   how->add_option("--nprobe", recipe.nprobe, "Inverted lists that a search visits; unset: the recipe's own");
   how->add_option("--k-factor", recipe.k_factor, "Candidates re-ranked per neighbour; unset: 4");
   how->add_option("--seed", recipe.seed, "Of everything random in the training; unset: 1234");
+  AddPreparationOptions(*how, recipe);
   command->add_flag("--detach", arguments->detach, "Return once the server has the frames, and let it train alone");
   command->callback([arguments, how, &context] {
     arguments->has_recipe = how->count_all() > 0;

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/cli/experiment_report.h"
 
 namespace kith::cli {
 namespace {
@@ -11,19 +12,6 @@ constexpr double kMebibyte = 1 << 20;
 template <typename Value>
 Json OrNull(const std::optional<Value>& value) {
   return value ? Json(*value) : Json(nullptr);
-}
-
-Json CompressionJson(const std::optional<Compression>& compression) {
-  if (!compression) return nullptr;
-  return {{"centres", compression->centres},
-          {"batch_size", OrNull(compression->batch_size)},
-          {"iterations", OrNull(compression->iterations)}};
-}
-
-Json ExpansionJson(const std::optional<Expansion>& expansion) {
-  if (!expansion) return nullptr;
-  return {
-      {"neighbors", expansion->neighbors}, {"alpha", OrNull(expansion->alpha)}, {"unit_norm", expansion->unit_norm}};
 }
 
 char Mark(const TuneCandidate& candidate, bool all) {

@@ -62,6 +62,8 @@ experiments::TrainerOptions TrainingOptions(const config::Training& training, in
   options.concurrent = training.concurrent;
   options.nice = training.nice;
   options.queue = training.queue;
+  options.compress_above_rows = training.compress_above_rows;
+  options.compress_centres = training.compress_centres;
   options.on_finished = LogTraining;
   return options;
 }

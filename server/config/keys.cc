@@ -19,6 +19,7 @@ namespace {
 using Setter = decltype(Key::set);
 
 constexpr int kMaxThreads = 1024;
+constexpr int kMaxRows = 1'000'000'000;
 
 // Field: a function from Config& to the int& it means.
 template <typename Field>
@@ -78,6 +79,9 @@ std::vector<Key> MakeKeys() {
       {"training.concurrent", Whole([](Config& c) -> int& { return c.training.concurrent; }, 1, 64)},
       {"training.nice", Whole([](Config& c) -> int& { return c.training.nice; }, 0, 19)},
       {"training.queue", Whole([](Config& c) -> int& { return c.training.queue; }, 1, 4096)},
+      {"training.compress_above_rows",
+       Whole([](Config& c) -> int& { return c.training.compress_above_rows; }, 0, kMaxRows)},
+      {"training.compress_centres", Whole([](Config& c) -> int& { return c.training.compress_centres; }, 1, kMaxRows)},
       {"log.level",
        OneOf([](Config& c) -> std::string& { return c.log.level; }, {"trace", "debug", "info", "warn", "error"})},
       {"log.format", OneOf([](Config& c) -> std::string& { return c.log.format; }, {"text", "json"})},

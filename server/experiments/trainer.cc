@@ -11,6 +11,7 @@
 #include "server/base/status.h"
 #include "server/retrieval/build.h"
 #include "server/retrieval/platform.h"
+#include "server/retrieval/prepare.h"
 #include "server/retrieval/serialize.h"
 
 namespace kith::experiments {
@@ -18,6 +19,10 @@ namespace {
 
 Phase PhaseOf(retrieval::BuildPhase phase) {
   switch (phase) {
+    case retrieval::BuildPhase::kCompressing:
+      return Phase::kCompressing;
+    case retrieval::BuildPhase::kExpanding:
+      return Phase::kExpanding;
     case retrieval::BuildPhase::kTraining:
       return Phase::kTraining;
     case retrieval::BuildPhase::kAdding:
@@ -75,7 +80,7 @@ void Trainer::Run(TrainingRequest request) {
   const std::string name = request.lease->name();
   absl::StatusOr<Description> result;
   try {
-    if (absl::Status status = Train(request); !status.ok()) {
+    if (absl::Status status = Train(&request); !status.ok()) {
       result = stopping_ ? ShuttingDown() : status;
     } else {
       result = request.lease->Describe();
@@ -91,40 +96,67 @@ void Trainer::Run(TrainingRequest request) {
   if (const auto observer = request.observer.lock()) observer->OnFinished(result);
 }
 
-absl::StatusOr<retrieval::Frames> Trainer::StoredFrames(const TrainingRequest& request) const {
-  const auto current = request.lease->current();
-  if (current == nullptr) {
-    return Error(Reason::kExperimentNotFound, absl::StrCat("no frames were sent and none are stored under '",
-                                                           request.lease->name(), "'; send frames to train it on"));
-  }
-  return current->index->CopyFrames();
+absl::Status Trainer::Check(const std::optional<retrieval::Recipe>& recipe, int64_t rows, int dimension) const {
+  const retrieval::Recipe used = RecipeFor(recipe, rows);
+  const auto prepared_rows = retrieval::PreparedRows(used, rows);
+  if (!prepared_rows.ok()) return prepared_rows.status();
+  return retrieval::PlanBuild(used, *prepared_rows, dimension).status();
 }
 
-absl::Status Trainer::Train(const TrainingRequest& request) {
-  if (stopping_) return ShuttingDown();
-  request.lease->WaitForAddition();
-  retrieval::Recipe recipe = request.recipe.value_or(retrieval::Recipe());
-  retrieval::Frames stored;
-  if (request.frames.values.empty()) {
-    auto frames = StoredFrames(request);
-    if (!frames.ok()) return frames.status();
-    stored = *std::move(frames);
-    if (!request.recipe) recipe = request.lease->current()->recipe;
+retrieval::Recipe Trainer::RecipeFor(const std::optional<retrieval::Recipe>& asked, int64_t rows) const {
+  retrieval::Recipe recipe = asked.value_or(retrieval::Recipe());
+  const bool is_auto = recipe.factory.empty() && (recipe.name.empty() || recipe.name == "auto");
+  const bool is_large = options_.compress_above_rows > 0 && rows > options_.compress_above_rows;
+  if (is_auto && is_large && !recipe.compression && rows > options_.compress_centres) {
+    recipe.compression = retrieval::Compression{options_.compress_centres, std::nullopt, std::nullopt};
   }
-  const retrieval::FrameView frames = request.frames.values.empty() ? stored.view() : request.frames.view();
+  return recipe;
+}
 
-  auto index = retrieval::BuildIndex(recipe, frames, [&](retrieval::BuildPhase phase, int64_t done, int64_t total) {
-    Report(request, PhaseOf(phase), done, total);
+absl::Status Trainer::TakeStored(TrainingRequest* request) const {
+  const auto current = request->lease->current();
+  if (current == nullptr) {
+    return Error(Reason::kExperimentNotFound, absl::StrCat("no frames were sent and none are stored under '",
+                                                           request->lease->name(), "'; send frames to train it on"));
+  }
+  request->frames = current->index->CopyFrames();
+  if (request->recipe) {
+    request->recipe = RecipeFor(request->recipe, request->frames.rows());
+  } else {
+    request->recipe = current->recipe;
+    request->recipe->compression.reset();
+    request->recipe->expansion.reset();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::Train(TrainingRequest* request) {
+  if (stopping_) return ShuttingDown();
+  request->lease->WaitForAddition();
+  if (!request->frames.values.empty()) {
+    request->recipe = RecipeFor(request->recipe, request->frames.rows());
+  } else if (absl::Status status = TakeStored(request); !status.ok()) {
+    return status;
+  }
+  const retrieval::Recipe& recipe = *request->recipe;
+  retrieval::Frames& frames = request->frames;
+
+  const auto observe = [&](retrieval::BuildPhase phase, int64_t done, int64_t total) {
+    Report(*request, PhaseOf(phase), done, total);
     return !stopping_;
-  });
+  };
+  auto prepared = retrieval::PrepareFrames(recipe, frames.view(), observe);
+  if (!prepared.ok()) return prepared.status();
+  if (prepared->has_value()) frames = **std::move(prepared);
+  auto index = retrieval::BuildIndex(recipe, frames.view(), observe);
   if (!index.ok()) return index.status();
 
   const auto record = store_->CommitGeneration(
-      request.lease->name(), recipe, (*index)->report(), frames,
+      request->lease->name(), recipe, (*index)->report(), frames.view(),
       [&](storage::ByteSink sink) { return retrieval::WriteIndex(**index, sink); },
-      [&](int64_t done, int64_t total) { Report(request, Phase::kSaving, done, total); }, request.request);
+      [&](int64_t done, int64_t total) { Report(*request, Phase::kSaving, done, total); }, request->request);
   if (!record.ok()) return record.status();
-  if (!record->repeated) request.lease->Replace(record->experiment, *std::move(index));
+  if (!record->repeated) request->lease->Replace(record->experiment, *std::move(index));
   return absl::OkStatus();
 }
 

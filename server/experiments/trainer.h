@@ -20,11 +20,13 @@
 namespace kith::experiments {
 
 enum class Phase {
-  kQueued,     // trainings ahead of this one
-  kTraining,   // k-means iterations
-  kAdding,     // rows
-  kMeasuring,  // steps of the recall measurement
-  kSaving,     // bytes
+  kQueued,       // trainings ahead of this one
+  kCompressing,  // steps of mini-batch k-means, at most
+  kExpanding,    // rows
+  kTraining,     // k-means iterations
+  kAdding,       // rows
+  kMeasuring,    // steps of the recall measurement
+  kSaving,       // bytes
 };
 
 // Told of a training's progress, from the training's thread. It may go away at any time.
@@ -39,8 +41,10 @@ class TrainingObserver {
 
 struct TrainingRequest {
   std::unique_ptr<TrainingLease> lease;
-  std::optional<retrieval::Recipe> recipe;  // unset: that of the current generation, else the default
-  retrieval::Frames frames;                 // none: the stored ones
+  // Unset: with frames the default; else the current generation's, without its compression and expansion, whose outcome
+  // the stored frames are.
+  std::optional<retrieval::Recipe> recipe;
+  retrieval::Frames frames;  // none: the stored ones
   std::optional<storage::Request> request;
   std::weak_ptr<TrainingObserver> observer;
 };
@@ -50,6 +54,10 @@ struct TrainerOptions {
   int concurrent = 1;  // trainings at once
   int nice = 10;       // 0 to 19, as nice(1)
   int queue = 16;      // trainings that may wait
+  // The recipe auto, where it says nothing of compression itself, compresses more rows than these to so many centres.
+  // 0 rows: never.
+  int64_t compress_above_rows = 200000;
+  int64_t compress_centres = 10000;
   // Told of the end of every training, for the log.
   std::function<void(const std::string& name, const absl::Status& status, double seconds)> on_finished;
 };
@@ -61,6 +69,9 @@ class Trainer {
   Trainer(storage::Store* store, const TrainerOptions& options);
   // Cancels, and waits until the last training has ended.
   ~Trainer();
+
+  // Finds what would make a training on `rows` frames sent fail: BAD_PARAMETER, see PreparedRows and PlanBuild.
+  absl::Status Check(const std::optional<retrieval::Recipe>& recipe, int64_t rows, int dimension) const;
 
   // Queues the training, or says at once why not: OVERLOADED. From then on it goes on by itself.
   absl::Status Start(TrainingRequest request);
@@ -76,8 +87,10 @@ class Trainer {
  private:
   absl::Status CheckRoom(int64_t waiting) const;
   void Run(TrainingRequest request);
-  absl::Status Train(const TrainingRequest& request);
-  absl::StatusOr<retrieval::Frames> StoredFrames(const TrainingRequest& request) const;
+  retrieval::Recipe RecipeFor(const std::optional<retrieval::Recipe>& asked, int64_t rows) const;
+  // Fills in the frames and the recipe where they are to be those of the current generation.
+  absl::Status TakeStored(TrainingRequest* request) const;
+  absl::Status Train(TrainingRequest* request);
 
   storage::Store* const store_;
   const TrainerOptions options_;

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
+#include "server/retrieval/alpha_weight.h"
 
 namespace kith::retrieval {
 namespace {
@@ -83,8 +84,8 @@ bool BlendAlpha(absl::Span<const float> frame, absl::Span<const float* const> ne
   std::vector<double> weights = PositiveCosines(frame, norm, neighbors);
   const double largest = params.include_query ? 1 : *std::max_element(weights.begin(), weights.end());
   double sum = params.include_query ? 1 : 0;
-  for (double& weight : weights) {  // relative to the largest, so that a large alpha leaves it its weight
-    weight = std::pow(largest > 0 ? weight / largest : 0.0, static_cast<double>(params.alpha));
+  for (double& weight : weights) {
+    weight = AlphaWeight(weight, largest, params.alpha);
     sum += weight;
   }
   if (!(sum > 0)) return false;

@@ -12,7 +12,9 @@ namespace kith::retrieval {
 
 enum class Weighting {
   kInverseSquare,  // w = (1 / score)^2, score the squared L2 distance: what RVC does
-  kAlpha,  // w = max(0, cosine)^alpha: alpha query expansion (Radenovic et al., "Fine-tuning CNN image retrieval")
+  // w = max(0, cosine)^alpha, and 0 for alpha 0 as well where the cosine is not positive: alpha query expansion
+  // (Radenovic et al., "Fine-tuning CNN image retrieval")
+  kAlpha,
 };
 
 struct BlendParams {

@@ -15,9 +15,9 @@
 #include <utility>
 #include <vector>
 
-#include "server/base/status.h"
 #include "server/retrieval/guard.h"
 #include "server/retrieval/normalize.h"
+#include "server/retrieval/progress.h"
 #include "server/retrieval/recall.h"
 
 namespace kith::retrieval {
@@ -72,7 +72,6 @@ class Build {
  private:
   const float* vectors() const { return unit_.empty() ? frames_.data : unit_.data(); }
   bool Observe(BuildPhase phase, int64_t done, int64_t total) { return observe_(phase, done, total); }
-  static absl::Status Cancelled() { return Error(Reason::kCancelled, "the training was cancelled"); }
 
   absl::Status Train() {
     if (auto* lists = ListsOverRawVectors(index_.get()); lists != nullptr && lists->quantizer_trains_alone == 0) {

@@ -12,9 +12,11 @@
 namespace kith::retrieval {
 
 enum class BuildPhase {
-  kTraining,   // k-means iterations of the coarse quantiser
-  kAdding,     // rows
-  kMeasuring,  // steps of the recall measurement
+  kCompressing,  // steps of mini-batch k-means, at most
+  kExpanding,    // rows
+  kTraining,     // k-means iterations of the coarse quantiser
+  kAdding,       // rows
+  kMeasuring,    // steps of the recall measurement
 };
 
 // Told how far a build is; false stops it before its next step.

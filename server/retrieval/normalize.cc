@@ -10,14 +10,17 @@
 
 namespace kith::retrieval {
 
+double Norm(const float* row, int dimension) {
+  double squared = 0;
+  for (int j = 0; j < dimension; ++j) squared += static_cast<double>(row[j]) * row[j];
+  return std::sqrt(squared);
+}
+
 std::vector<float> NormalizedRows(FrameView frames) {
-  constexpr double kSmallestNorm = 1e-9;
   std::vector<float> unit(frames.values().begin(), frames.values().end());
   for (int64_t i = 0; i < frames.rows; ++i) {
     float* row = unit.data() + static_cast<size_t>(i) * frames.dimension;
-    double squared = 0;  // in double, so that no finite row overflows
-    for (int j = 0; j < frames.dimension; ++j) squared += static_cast<double>(row[j]) * row[j];
-    const double norm = std::max(kSmallestNorm, std::sqrt(squared));
+    const double norm = std::max(kSmallestNorm, Norm(row, frames.dimension));
     for (int j = 0; j < frames.dimension; ++j) row[j] = static_cast<float>(row[j] / norm);
   }
   return unit;

@@ -9,7 +9,13 @@
 
 namespace kith::retrieval {
 
-// Each row divided by max(1e-9, its norm): a row of zeros stays one.
+// In double, so that that of a finite row never overflows.
+double Norm(const float* row, int dimension);
+
+// What a row is divided by at least to make its norm 1.
+inline constexpr double kSmallestNorm = 1e-9;
+
+// Each row divided by max(kSmallestNorm, its norm): a row of zeros stays one.
 std::vector<float> NormalizedRows(FrameView frames);
 
 // The largest norm that a row given to faiss may have; a HuBERT frame's is about 9. Where squared distances overflow,

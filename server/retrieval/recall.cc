@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "server/base/status.h"
 #include "server/retrieval/exact.h"
 #include "server/retrieval/faiss_search.h"
 #include "server/retrieval/normalize.h"
@@ -50,14 +49,13 @@ class Measurement {
 
 absl::StatusOr<RecallChoice> MeasureRecall(const faiss::Index& index, FrameView frames, Metric metric,
                                            const BuildPlan& plan, int64_t nlist, int64_t seed, StepObserver observe) {
-  const absl::Status cancelled = Error(Reason::kCancelled, "the training was cancelled");
   int64_t steps = 0;
   int64_t total = plan.nprobe ? 2 : 12;
   const auto step = [&] { return observe(std::min(++steps, total), total); };
 
-  if (!observe(0, total)) return cancelled;
+  if (!observe(0, total)) return Cancelled();
   const Measurement measurement(index, frames, metric, plan.k_factor, seed);
-  if (!step()) return cancelled;
+  if (!step()) return Cancelled();
   if (plan.nprobe) {
     const int nprobe = static_cast<int>(std::min<int64_t>(*plan.nprobe, nlist));
     return RecallChoice{nprobe, measurement.RecallAt(nprobe)};
@@ -67,7 +65,7 @@ absl::StatusOr<RecallChoice> MeasureRecall(const faiss::Index& index, FrameView 
   std::vector<RecallChoice> tried;
   for (int64_t nprobe = 1;; nprobe = std::min(2 * nprobe, nlist)) {
     tried.push_back({static_cast<int>(nprobe), measurement.RecallAt(static_cast<int>(nprobe))});
-    if (!step()) return cancelled;
+    if (!step()) return Cancelled();
     if (tried.back().recall_at_8 >= kTargetRecall || nprobe == nlist) break;
   }
   if (tried.back().recall_at_8 < kTargetRecall) {
@@ -83,7 +81,7 @@ absl::StatusOr<RecallChoice> MeasureRecall(const faiss::Index& index, FrameView 
   while (best.nprobe - too_small > 1) {
     const int middle = (best.nprobe + too_small) / 2;
     const double recall = measurement.RecallAt(middle);
-    if (!step()) return cancelled;
+    if (!step()) return Cancelled();
     if (recall >= kTargetRecall) {
       best = {middle, recall};
     } else {

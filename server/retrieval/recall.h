@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <optional>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "server/retrieval/frames.h"
+#include "server/retrieval/progress.h"
 #include "server/retrieval/recipe.h"
 
 namespace faiss {
@@ -23,9 +23,6 @@ struct RecallChoice {
   double recall_at_8 = 0;
 };
 
-// Called with steps done and steps in all (an estimate); false stops the measurement.
-using StepObserver = absl::FunctionRef<bool(int64_t done, int64_t total)>;
-
 // Measures recall@8 (the share of each query's 8 exact neighbours that the index finds) and, unless `plan` has an
 // nprobe, chooses the smallest that reaches kTargetRecall; where none does (the codes lose too much), the smallest
 // within 0.005 of the best. nlist 0: an index without lists.
@@ -35,7 +32,7 @@ using StepObserver = absl::FunctionRef<bool(int64_t done, int64_t total)>;
 // one than those are from each other. Mixtures lie as far off and are as long. On real frames, in every metric, their
 // recall follows that of other speakers to about 0.02 (docs/recall.md).
 //
-// CANCELLED where the observer said so.
+// The observer is told of steps, of an estimated number. CANCELLED where it said so.
 absl::StatusOr<RecallChoice> MeasureRecall(const faiss::Index& index, FrameView frames, Metric metric,
                                            const BuildPlan& plan, int64_t nlist, int64_t seed, StepObserver observe);
 

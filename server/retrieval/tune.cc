@@ -13,6 +13,7 @@
 #include "server/retrieval/exact.h"
 #include "server/retrieval/guard.h"
 #include "server/retrieval/normalize.h"
+#include "server/retrieval/prepare.h"
 #include "server/retrieval/tune_choice.h"
 #include "server/retrieval/tune_plan.h"
 #include "server/retrieval/yardstick.h"
@@ -66,6 +67,9 @@ class Tuning {
 
   absl::Status Try(const Trial& trial) {
     name_ = TrialName(trial.recipe);
+    if (absl::Status status = Prepare(trial.recipe); !status.ok()) {
+      return absl::IsCancelled(status) ? Cancelled() : status;
+    }
     auto index = Build(trial);
     if (!index.ok()) return index.status();
     if (trial.k_factors.empty()) return SweepNprobe(trial, **index, std::nullopt);
@@ -75,6 +79,27 @@ class Tuning {
     return absl::OkStatus();
   }
 
+  // Compresses and expands as the recipe says, unless the trial before had the same done: PlanTrials keeps them
+  // together.
+  absl::Status Prepare(const Recipe& recipe) {
+    Recipe preparation;
+    preparation.seed = recipe.seed;
+    preparation.compression = recipe.compression;
+    preparation.expansion = recipe.expansion;
+    const std::string name = TrialName(preparation);
+    if (name == prepared_name_) return absl::OkStatus();
+    const TimePoint start = Clock::now();
+    auto prepared = PrepareFrames(preparation, frames_, [&](BuildPhase, int64_t, int64_t) { return Observe(name_); });
+    if (!prepared.ok()) return prepared.status();
+    prepare_seconds_ = SecondsSince(start);
+    prepared_ = *std::move(prepared);
+    exact_ = prepared_ ? yardstick_.ExactIn(stored()) : yardstick_.exact();
+    prepared_name_ = name;
+    return absl::OkStatus();
+  }
+
+  FrameView stored() const { return prepared_ ? prepared_->view() : frames_; }
+
   absl::StatusOr<std::unique_ptr<Index>> Build(const Trial& trial) {
     const TimePoint start = Clock::now();
     bool measuring = false;  // what is built then
@@ -82,8 +107,8 @@ class Tuning {
     const auto shape = PlanBuild(recipe, trial.rows, frames_.dimension);
     if (!shape.ok()) return shape.status();
     if (shape->nprobe != 0) recipe.nprobe = 1;  // or the build would look for one
-    auto index = BuildIndex(recipe, frames_, [&](BuildPhase phase, int64_t, int64_t) {
-      if (phase != BuildPhase::kMeasuring || !measuring) build_seconds_ = SecondsSince(start);
+    auto index = BuildIndex(recipe, stored(), [&](BuildPhase phase, int64_t, int64_t) {
+      if (phase != BuildPhase::kMeasuring || !measuring) build_seconds_ = prepare_seconds_ + SecondsSince(start);
       measuring = phase == BuildPhase::kMeasuring;
       return Observe(name_);
     });
@@ -110,7 +135,7 @@ class Tuning {
     if (!Observe(SettingName(options))) return Cancelled();
     const auto params = index.Resolve(options);
     if (!params.ok()) return params.status();
-    const auto quality = yardstick_.Measure(index, *params, yardstick_.exact());
+    const auto quality = yardstick_.Measure(index, *params, exact_);
     if (!quality.ok()) return quality.status();
     const auto microseconds = yardstick_.MicrosecondsPerRow(index, *params);
     if (!microseconds.ok()) return microseconds.status();
@@ -143,6 +168,12 @@ class Tuning {
   const Yardstick yardstick_;
   std::vector<TuneCandidate> candidates_;
   int done_ = 0;
+
+  // Of the trial's preparation.
+  std::optional<std::string> prepared_name_;
+  std::optional<Frames> prepared_;  // nothing: the frames as they are
+  std::vector<int64_t> exact_;      // in stored()
+  double prepare_seconds_ = 0;
   std::string name_;          // of the trial
   double build_seconds_ = 0;  // of the trial's index
 };

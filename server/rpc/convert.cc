@@ -298,6 +298,10 @@ v1::Phase ToProto(experiments::Phase phase) {
   switch (phase) {
     case experiments::Phase::kQueued:
       return v1::PHASE_QUEUED;
+    case experiments::Phase::kCompressing:
+      return v1::PHASE_COMPRESSING;
+    case experiments::Phase::kExpanding:
+      return v1::PHASE_EXPANDING;
     case experiments::Phase::kTraining:
       return v1::PHASE_TRAINING;
     case experiments::Phase::kAdding:

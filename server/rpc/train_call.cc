@@ -142,11 +142,7 @@ std::optional<storage::Request> TrainCall::Request() const {
 absl::Status TrainCall::CheckUpload() {
   if (absl::Status status = CheckUnread(request_); !status.ok()) return status;
   if (!opened_) return Error(Reason::kBadParameter, "experiment: no message came; the first one names the experiment");
-  if (upload_.rows() > 0) {
-    const auto plan =
-        retrieval::PlanBuild(recipe_.value_or(retrieval::Recipe()), upload_.rows(), upload_.frames().dimension);
-    return plan.status();
-  }
+  if (upload_.rows() > 0) return context_.trainer->Check(recipe_, upload_.rows(), upload_.frames().dimension);
   if (lease_->current() == nullptr) {
     return Error(Reason::kExperimentNotFound, "frames: none were sent, and none are stored under '" + lease_->name() +
                                                   "'; send frames to train it on");

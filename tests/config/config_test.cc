@@ -45,7 +45,7 @@ listen: "[::1]:0"
 data_dir: /var/lib/kith
 limits: {k: 1, rows: 2, message_bytes: 65536, streams: 3, experiments: 4}
 search: {threads: 5, queue_rows: 6, batch_rows: 7}
-training: {threads: 8, concurrent: 9, nice: 0, queue: 11}
+training: {threads: 8, concurrent: 9, nice: 0, queue: 11, compress_above_rows: 0, compress_centres: 12}
 log: {level: debug, format: json}
 )");
   Config expected;
@@ -53,7 +53,7 @@ log: {level: debug, format: json}
   expected.data_dir = "/var/lib/kith";
   expected.limits = {1, 2, 65536, 3, 4};
   expected.search = {5, 6, 7};
-  expected.training = {8, 9, 0, 11};
+  expected.training = {8, 9, 0, 11, 0, 12};
   expected.log = {"debug", "json"};
   EXPECT_EQ(Fields(config), Fields(expected));
 }
