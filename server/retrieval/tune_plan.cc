@@ -9,7 +9,8 @@ namespace kith::retrieval {
 namespace {
 
 constexpr int64_t kRowsPerList = 39;
-constexpr int64_t kMostCentres = 10'000;  // what RVC compresses to
+constexpr int64_t kRowsForCodes = 16 * kRowsPerList;  // k-means wants as many for the 16 codes of each part
+constexpr int64_t kMostCentres = 10'000;              // what RVC compresses to
 constexpr int kExpansionNeighbors = 8;
 
 int64_t ListsBySquareRoot(int64_t rows, double factor) {
@@ -28,9 +29,7 @@ class Planner {
     const int64_t few = ListsBySquareRoot(rows_, 4);
     const int64_t many = ListsBySquareRoot(rows_, 16);
     for (const int64_t nlist : {few, many, rows_ / kRowsPerList}) AddLists(nlist);
-    const std::string codes = absl::StrCat("IVF", few, ",PQ", dimension_ / 2, "x4fs");
-    Add(codes);
-    Add(absl::StrCat(codes, ",RFlat"), {2, 4, 8, 16});
+    if (rows_ >= kRowsForCodes) AddCodes(few);
     if (rows_ <= kMostHnswRows) Add("HNSW32");
     AddCompressed(std::min(kMostCentres, rows_ / 4));
     AddExpanded(many);
@@ -47,6 +46,12 @@ class Planner {
   }
 
   void AddLists(int64_t nlist) { Add(absl::StrCat("IVF", nlist, ",Flat")); }
+
+  void AddCodes(int64_t nlist) {
+    const std::string codes = absl::StrCat("IVF", nlist, ",PQ", dimension_ / 2, "x4fs");
+    Add(codes);
+    Add(absl::StrCat(codes, ",RFlat"), {2, 4, 8, 16});
+  }
 
   void AddCompressed(int64_t centres) {
     if (centres < kRowsPerList) return;

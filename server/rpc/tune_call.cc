@@ -61,8 +61,9 @@ absl::Status TuneCall::Start() {
     tuning.queries = {queries->dimension, {queries->values().begin(), queries->values().end()}};
   }
   tuning.observer = observer_;
+  if (absl::Status status = experiments::StartTuning(context_.trainer, std::move(tuning)); !status.ok()) return status;
   Send("waiting", 0, 0);
-  return experiments::StartTuning(context_.trainer, std::move(tuning));
+  return absl::OkStatus();
 }
 
 void TuneCall::OnWriteDone(bool ok) {
@@ -92,7 +93,8 @@ void TuneCall::Drain() { EndWith(Error(Reason::kShuttingDown, "the server is shu
 
 void TuneCall::Send(const std::string& step, int done, int total) {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (!end_) {
+  if (!end_ && (total > 0 || !began_)) {  // its turn may come before it is said that it waits
+    began_ = total > 0;
     next_.emplace();
     next_->set_step(step);
     next_->set_done(done);

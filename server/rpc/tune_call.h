@@ -49,6 +49,7 @@ class TuneCall : public grpc::ServerWriteReactor<v1::TuneResponse>, public Drain
   v1::TuneResponse writing_response_;     // belongs to the write that is under way
   std::optional<v1::TuneResponse> next_;  // guarded by mutex_
   std::optional<grpc::Status> end_;       // guarded by mutex_: how the call will end
+  bool began_ = false;                    // guarded by mutex_: its turn has come
   bool busy_ = true;                      // guarded by mutex_: Start is under way
   bool writing_ = false;                  // guarded by mutex_
   bool finished_ = false;                 // guarded by mutex_
