@@ -6,7 +6,7 @@
 #include "server/base/clock.h"
 #include "server/retrieval/blend.h"
 #include "server/retrieval/exact.h"
-#include "server/retrieval/platform.h"
+#include "server/retrieval/one_thread.h"
 
 namespace kith::retrieval {
 namespace {
@@ -14,18 +14,6 @@ namespace {
 constexpr int kNeighbors = 8;
 constexpr int64_t kBlockRows = 16;
 constexpr int64_t kBlocks = 32;
-
-// The calling thread computes alone until this goes away.
-class OneThread {
- public:
-  OneThread() : before_(ThreadsOfThisThread()) { SetThreadsOfThisThread(1); }
-  ~OneThread() { SetThreadsOfThisThread(before_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  const int before_;
-};
 
 double Cosine(const float* a, const float* b, int dimension) {
   double dot = 0;

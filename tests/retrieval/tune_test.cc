@@ -1,17 +1,13 @@
 // Tune: what it measures is what an index built by the candidate's recipe does.
 #include "server/retrieval/tune.h"
 
-#include <gmock/gmock.h>
-
 #include <algorithm>
 #include <cmath>
-#include <random>
 #include <set>
 
 #include "server/base/status.h"
 #include "server/retrieval/platform.h"
 #include "server/retrieval/prepare.h"
-#include "server/retrieval/tune_choice.h"
 #include "server/retrieval/tune_plan.h"
 #include "tests/retrieval/fixtures.h"
 #include "tests/support/frames.h"
@@ -19,22 +15,12 @@
 namespace kith::retrieval {
 namespace {
 
-using ::testing::Contains;
-using ::testing::ElementsAre;
-using ::testing::Not;
 using testing::SpeechLike;
 
 std::vector<TuneCandidate> MustTune(const TuneOptions& options, const Frames& frames, const Frames& queries = {}) {
   const auto candidates = Tune(options, frames.view(), queries.view(), [](auto&&...) { return true; });
   EXPECT_TRUE(candidates.ok()) << candidates.status();
   return candidates.ok() ? *candidates : std::vector<TuneCandidate>();
-}
-
-std::vector<std::string> Names(const std::vector<Trial>& trials) {
-  std::vector<std::string> names;
-  names.reserve(trials.size());
-  for (const Trial& trial : trials) names.push_back(TrialName(trial.recipe));
-  return names;
 }
 
 // What a user gets who trains by the recipe and searches with its defaults.
@@ -45,44 +31,6 @@ double RecallAsTrained(const TuneCandidate& candidate, const Frames& frames, con
   const auto index = MustBuild(candidate.recipe, stored);
   return Recall(MustSearch(*index, queries.view()),
                 ExactNeighbors(stored.view(), queries.view(), candidate.recipe.metric, 8));
-}
-
-TEST(TunePlanTest, TriesEveryKindOfIndexOnce) {
-  EXPECT_THAT(Names(PlanTrials(7253, 768, Metric::kL2, 1)),
-              ElementsAre("Flat", "IVF185,Flat", "IVF185,PQ384x4fs", "IVF185,PQ384x4fs,RFlat", "HNSW32",
-                          "compressed to 1813, Flat", "compressed to 1813, IVF46,Flat", "expanded by 8, IVF185,Flat"));
-  EXPECT_THAT(
-      Names(PlanTrials(100'000, 768, Metric::kCosine, 1)),
-      ElementsAre("Flat", "IVF1264,Flat", "IVF2564,Flat", "IVF1264,PQ384x4fs", "IVF1264,PQ384x4fs,RFlat", "HNSW32",
-                  "compressed to 10000, Flat", "compressed to 10000, IVF256,Flat", "expanded by 8, IVF2564,Flat"));
-  const auto large = Names(PlanTrials(400'000, 768, Metric::kL2, 1));
-  EXPECT_THAT(large, Contains("IVF10119,Flat"));
-  EXPECT_THAT(large, Contains("IVF10256,Flat"));
-  EXPECT_THAT(large, Not(Contains("HNSW32")));
-}
-
-TEST(TunePlanTest, TriesOnlyWhatCanBeTrained) {
-  EXPECT_THAT(Names(PlanTrials(5, 16, Metric::kL2, 1)), ElementsAre("Flat", "HNSW32"));
-  for (const std::string& name : Names(PlanTrials(1000, 15, Metric::kL2, 1))) {
-    EXPECT_EQ(name.find("fs"), std::string::npos) << name;  // half of an odd dimension
-  }
-  for (int64_t rows = 1; rows < 400; ++rows) {
-    for (const Trial& trial : PlanTrials(rows, 16, Metric::kL2, 1)) {
-      EXPECT_EQ(*PreparedRows(trial.recipe, rows), trial.rows) << TrialName(trial.recipe);
-      EXPECT_TRUE(PlanBuild(trial.recipe, trial.rows, 16).ok()) << TrialName(trial.recipe);
-    }
-  }
-}
-
-TEST(TunePlanTest, NprobeGoesUpToAllLists) {
-  const auto sweep = [](int64_t nlist) {
-    std::vector<int> tried;
-    for (int nprobe = 1; nprobe != 0; nprobe = NextNprobe(nprobe, nlist)) tried.push_back(nprobe);
-    return tried;
-  };
-  EXPECT_THAT(sweep(40), ElementsAre(1, 2, 4, 6, 8, 12, 16, 24, 32, 40));
-  EXPECT_THAT(sweep(1), ElementsAre(1));
-  EXPECT_THAT(sweep(6), ElementsAre(1, 2, 4, 6));
 }
 
 TEST(TuneTest, FlatIsExactAndTheOthersAreWhatTheirRecipesGive) {
@@ -194,62 +142,6 @@ TEST(TuneTest, BadParametersAreNamed) {
     EXPECT_NE(failure(options).message().find("target_recall"), std::string::npos);
   }
   EXPECT_EQ(ReasonOf(failure({}, SpeechLike(5, 9))), "DIMENSION_MISMATCH");
-}
-
-// Small whole numbers, so that there are many ties.
-std::vector<TuneCandidate> RandomCandidates(uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::vector<TuneCandidate> candidates(12);
-  for (TuneCandidate& candidate : candidates) {
-    candidate.recall_at_8 = static_cast<double>(random() % 4) / 4;
-    candidate.blend_cosine = static_cast<double>(random() % 3) / 3;
-    candidate.microseconds_per_row = static_cast<double>(random() % 4);
-    candidate.bytes = static_cast<int64_t>(random() % 3);
-    if (random() % 3 == 0) candidate.recipe.compression = Compression{1, std::nullopt, std::nullopt};
-    if (random() % 3 == 0) candidate.recipe.expansion = Expansion{2, 3, false};
-  }
-  return candidates;
-}
-
-TEST(TuneChoiceTest, TheFrontIsWhatNothingBeats) {
-  for (uint64_t seed = 0; seed < 200; ++seed) {
-    auto candidates = RandomCandidates(seed);
-    MarkParetoFront(&candidates);
-    for (const TuneCandidate& a : candidates) {
-      bool beaten = false;
-      for (const TuneCandidate& b : candidates) {
-        const std::vector<double> gains = {b.recall_at_8 - a.recall_at_8, b.blend_cosine - a.blend_cosine,
-                                           a.microseconds_per_row - b.microseconds_per_row,
-                                           static_cast<double>(a.bytes - b.bytes)};
-        beaten |=
-            *std::min_element(gains.begin(), gains.end()) >= 0 && *std::max_element(gains.begin(), gains.end()) > 0;
-      }
-      EXPECT_EQ(a.pareto, !beaten) << seed;
-    }
-  }
-}
-
-TEST(TuneChoiceTest, TheFastestThatKeepsTheFramesAndIsGoodEnough) {
-  std::vector<TuneCandidate> candidates(5);
-  const double recalls[] = {0.5, 1, 0.96, 1, 0.97};
-  for (int i = 0; i < 5; ++i) {
-    candidates[i].recall_at_8 = recalls[i];
-    candidates[i].microseconds_per_row = i + 1;
-  }
-  candidates[1].recipe.compression = Compression{10, std::nullopt, std::nullopt};
-  const auto chosen = [&](double target) {
-    MarkChosen(target, &candidates);
-    std::vector<int> marked;
-    for (int i = 0; i < 5; ++i) {
-      if (candidates[i].chosen) marked.push_back(i);
-    }
-    return marked;
-  };
-  EXPECT_THAT(chosen(0.4), ElementsAre(0));
-  EXPECT_THAT(chosen(0.95), ElementsAre(2));
-  EXPECT_THAT(chosen(0.98), ElementsAre(3));
-  candidates[3].recipe.expansion = Expansion{8, 3, false};
-  EXPECT_THAT(chosen(0.98), ElementsAre(4));  // none reaches it: the best
 }
 
 }  // namespace
