@@ -13,7 +13,7 @@ void AddSharedOptions(CLI::App& app, Context& context) {
   app.add_flag("--json", context.json, "Print one JSON object on the last line of stdout");
   app.add_option("--timeout", context.timeout_seconds,
                  "Give up after so many seconds; unset: 30 for a request, none for what may take long: train, add, "
-                 "import, export, frames. stream plays no longer than that")
+                 "import, export, frames, tune. stream plays no longer than that")
       ->check(Seconds())
       ->type_name("SECONDS");
   app.set_version_flag("--version", "kith " KITH_VERSION);
@@ -29,6 +29,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddImportLogsCommand(app, context);
   AddExportCommand(app, context);
   AddFramesCommand(app, context);
+  AddTuneCommand(app, context);
   AddListCommand(app, context);
   AddShowCommand(app, context);
   AddDeleteCommand(app, context);

@@ -23,19 +23,6 @@ Json OrNull(const std::optional<Value>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
-Json CompressionJson(const std::optional<Compression>& compression) {
-  if (!compression) return nullptr;
-  return {{"centres", compression->centres},
-          {"batch_size", OrNull(compression->batch_size)},
-          {"iterations", OrNull(compression->iterations)}};
-}
-
-Json ExpansionJson(const std::optional<Expansion>& expansion) {
-  if (!expansion) return nullptr;
-  return {
-      {"neighbors", expansion->neighbors}, {"alpha", OrNull(expansion->alpha)}, {"unit_norm", expansion->unit_norm}};
-}
-
 std::string PreparationText(const Experiment& experiment) {
   std::string text;
   if (experiment.compression) {
@@ -49,6 +36,19 @@ std::string PreparationText(const Experiment& experiment) {
 }
 
 }  // namespace
+
+Json CompressionJson(const std::optional<Compression>& compression) {
+  if (!compression) return nullptr;
+  return {{"centres", compression->centres},
+          {"batch_size", OrNull(compression->batch_size)},
+          {"iterations", OrNull(compression->iterations)}};
+}
+
+Json ExpansionJson(const std::optional<Expansion>& expansion) {
+  if (!expansion) return nullptr;
+  return {
+      {"neighbors", expansion->neighbors}, {"alpha", OrNull(expansion->alpha)}, {"unit_norm", expansion->unit_norm}};
+}
 
 Json ExperimentJson(const Experiment& experiment) {
   return {{"name", experiment.name},

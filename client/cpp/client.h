@@ -53,6 +53,14 @@ struct ImportOptions {
   std::function<void(const TrainProgress&)> on_progress;  // from another thread, one call at a time
 };
 
+struct TuneOptions {
+  FramesView queries;                   // what to measure on; none: 512 that the server makes of the stored frames
+  int64_t sample = 0;                   // stored frames to try it on, drawn at random; 0: all
+  std::optional<double> target_recall;  // what the chosen candidate has to reach, above 0, at most 1; unset: 0.95
+  std::optional<int64_t> seed;          // unset: 1234
+  std::function<void(const TuneProgress&)> on_progress;  // from the calling thread
+};
+
 // Thread-safe. Keeps one connection, shared with its streams and with no other Client. Nothing is connected before the
 // first call. Search, Expand, Add, List and Get are tried again when the connection breaks under them.
 class Client {
@@ -88,14 +96,15 @@ class Client {
   absl::StatusOr<ExpandResult> Expand(std::string_view experiment, FramesView frames, const ExpandParams& params = {},
                                       const CallOptions& call = {});
 
-  // Makes `experiment` of a faiss index file, replacing what it holds, and gives what it is now. With `detach` as Train.
+  // Makes `experiment` of a faiss index file, replacing what it holds, and gives what it is now. With `detach` as
+  // Train.
   absl::StatusOr<Experiment> Import(std::string_view experiment, const ByteSource& source,
                                     const ImportOptions& import = {}, const CallOptions& call = {});
 
   // The same of the file at `path`, whose name it gives where `import` has none. NOT_FOUND and the like where it cannot
   // be read.
-  absl::StatusOr<Experiment> ImportFile(std::string_view experiment, const std::string& path,
-                                        ImportOptions import = {}, const CallOptions& call = {});
+  absl::StatusOr<Experiment> ImportFile(std::string_view experiment, const std::string& path, ImportOptions import = {},
+                                        const CallOptions& call = {});
 
   // The current generation as a faiss index file.
   absl::StatusOr<ExportInfo> Export(std::string_view experiment, ExportSink& sink, const CallOptions& call = {});
@@ -108,6 +117,11 @@ class Client {
   absl::StatusOr<std::vector<Experiment>> List(const CallOptions& call = {});
   absl::StatusOr<Experiment> Get(std::string_view experiment, const CallOptions& call = {});
   absl::Status Delete(std::string_view experiment, const CallOptions& call = {});
+
+  // Tries recipes and search parameters on the server's machine and gives what each is worth, fastest first. Takes
+  // minutes; changes nothing. The queries have to fit into one message: 8,192 rows and max_message_bytes at most.
+  absl::StatusOr<std::vector<TuneCandidate>> Tune(std::string_view experiment, const TuneOptions& tune = {},
+                                                  const CallOptions& call = {});
 
   // What the server says of itself; an error only where it could not be asked.
   absl::StatusOr<Health> GetHealth(const CallOptions& call = {});

@@ -45,6 +45,30 @@ Expansion FromProto(const v1::Expansion& proto) {
   return expansion;
 }
 
+Metric FromProto(v1::Metric metric) {
+  switch (metric) {
+    case v1::METRIC_INNER_PRODUCT:
+      return Metric::kInnerProduct;
+    case v1::METRIC_COSINE:
+      return Metric::kCosine;
+    default:
+      return Metric::kL2;
+  }
+}
+
+Recipe FromProto(const v1::Recipe& proto) {
+  Recipe recipe;
+  recipe.name = proto.name();
+  recipe.factory = proto.factory();
+  recipe.metric = FromProto(proto.metric());
+  if (proto.has_nprobe()) recipe.nprobe = proto.nprobe();
+  if (proto.has_k_factor()) recipe.k_factor = proto.k_factor();
+  if (proto.has_seed()) recipe.seed = proto.seed();
+  if (proto.has_compression()) recipe.compression = FromProto(proto.compression());
+  if (proto.has_expansion()) recipe.expansion = FromProto(proto.expansion());
+  return recipe;
+}
+
 absl::Status BadAnswer(const std::string& what) {
   return absl::InternalError(absl::StrCat("the server's answer is damaged: ", what));
 }
@@ -161,8 +185,7 @@ Experiment FromProto(const v1::Experiment& proto) {
   result.training = proto.training();
   result.rows = proto.rows();
   result.dimension = proto.dimension();
-  if (proto.metric() == v1::METRIC_INNER_PRODUCT) result.metric = Metric::kInnerProduct;
-  if (proto.metric() == v1::METRIC_COSINE) result.metric = Metric::kCosine;
+  result.metric = FromProto(proto.metric());
   result.recipe = proto.recipe();
   result.factory = proto.factory();
   result.nlist = proto.nlist();
@@ -179,6 +202,21 @@ Experiment FromProto(const v1::Experiment& proto) {
   if (proto.has_created()) result.created = FromProto(proto.created());
   if (proto.has_updated()) result.updated = FromProto(proto.updated());
   return result;
+}
+
+TuneCandidate FromProto(const v1::TuneCandidate& proto) {
+  TuneCandidate candidate;
+  candidate.recipe = FromProto(proto.recipe());
+  candidate.factory = proto.factory();
+  candidate.rows = proto.rows();
+  candidate.recall_at_8 = proto.recall_at_8();
+  candidate.blend_cosine = proto.blend_cosine();
+  candidate.microseconds_per_row = proto.microseconds_per_row();
+  candidate.bytes = proto.bytes();
+  candidate.build_seconds = proto.build_seconds();
+  candidate.pareto = proto.pareto();
+  candidate.chosen = proto.chosen();
+  return candidate;
 }
 
 TrainPhase FromProto(v1::Phase phase) {

@@ -27,5 +27,6 @@ absl::Status AppendSearch(const Proto& proto, int64_t rows, SearchResult* result
 
 Experiment FromProto(const v1::Experiment& proto);
 TrainPhase FromProto(v1::Phase phase);
+TuneCandidate FromProto(const v1::TuneCandidate& proto);
 
 }  // namespace kith::client

@@ -159,6 +159,27 @@ struct TrainProgress {
   int64_t total = 0;  // 0: not known
 };
 
+// One recipe with one setting of its search parameters, as a tuning measured it; the fields are those of
+// kith.v1.TuneCandidate.
+struct TuneCandidate {
+  Recipe recipe;        // complete: Retrain by it gives this index
+  std::string factory;  // what faiss was given
+  int64_t rows = 0;     // stored, after compression
+  double recall_at_8 = 0;
+  double blend_cosine = 0;
+  double microseconds_per_row = 0;  // of a search and blend in blocks of 16 rows, on one thread
+  int64_t bytes = 0;                // in memory
+  double build_seconds = 0;
+  bool pareto = false;  // none is as good in recall, blend, time and memory and better in one of them
+  bool chosen = false;  // the fastest that keeps every frame as it is and reaches the recall aimed at
+};
+
+struct TuneProgress {
+  std::string step;  // what is being tried
+  int done = 0;      // indexes
+  int total = 0;     // 0: it waits for its turn
+};
+
 struct AddResult {
   int64_t first_id = 0;    // the frames sent have the ids first_id to first_id + rows - 1
   int64_t rows = 0;        // added

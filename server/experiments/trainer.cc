@@ -84,11 +84,9 @@ absl::Status Trainer::Start(TrainingRequest request) {
   return Enqueue([this, training] { Run(training.get()); }, training->job);
 }
 
-absl::Status Trainer::Queue(std::function<void()> work, std::function<void()> on_cancel) {
+absl::Status Trainer::Queue(std::function<void()> work) {
   if (absl::Status status = CheckRoom(static_cast<int64_t>(pool_.waiting())); !status.ok()) return status;
-  auto job = std::make_shared<Job>();
-  job->on_cancel = std::move(on_cancel);
-  return Enqueue(std::move(work), job);
+  return Enqueue(std::move(work), std::make_shared<Job>());
 }
 
 absl::Status Trainer::Enqueue(std::function<void()> work, const std::shared_ptr<Job>& job) {

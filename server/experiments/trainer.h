@@ -88,9 +88,8 @@ class Trainer {
   absl::Status Start(TrainingRequest request);
 
   // Queues work of another kind behind the trainings, on their threads and at their priority, or says at once why not:
-  // OVERLOADED, SHUTTING_DOWN. `work` must not throw, and ends early once stopping(). `on_cancel` is called by Cancel,
-  // if the work has not ended by then; it may still be running.
-  absl::Status Queue(std::function<void()> work, std::function<void()> on_cancel);
+  // OVERLOADED, SHUTTING_DOWN. `work` must not throw, and ends early once stopping().
+  absl::Status Queue(std::function<void()> work);
   bool stopping() const { return stopping_; }
 
   // No training that is not saved already is kept: their observers are told SHUTTING_DOWN at once, and they end before
@@ -105,7 +104,7 @@ class Trainer {
  private:
   // Something in the queue or under way.
   struct Job {
-    std::function<void()> on_cancel;
+    std::function<void()> on_cancel = [] {};
     bool saving = false;  // guarded by mutex_
   };
   struct Training;

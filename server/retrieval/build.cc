@@ -14,11 +14,13 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "server/retrieval/guard.h"
 #include "server/retrieval/normalize.h"
+#include "server/retrieval/one_thread.h"
 #include "server/retrieval/progress.h"
 #include "server/retrieval/recall.h"
 
@@ -91,6 +93,14 @@ faiss::IndexIVF* ListsOverRawVectors(faiss::Index* index) {
   return dynamic_cast<faiss::IndexIVF*>(index);
 }
 
+// Whether all that is left to train, once the lists have their centroids, are FastScan's codes.
+bool HasOnlyTinyCodes(const faiss::Index& index) {
+  if (const auto* refined = dynamic_cast<const faiss::IndexRefine*>(&index))
+    return HasOnlyTinyCodes(*refined->base_index);
+  const auto* lists = dynamic_cast<const faiss::IndexIVFPQFastScan*>(&index);
+  return lists != nullptr && lists->quantizer_trains_alone == 0;
+}
+
 class Build {
  public:
   Build(FrameView frames, Metric metric, BuildObserver observe) : frames_(frames), metric_(metric), observe_(observe) {
@@ -121,7 +131,12 @@ class Build {
       return Cancelled();
     }
     const QuietRotations quiet(index_.get());
-    index_->train(frames_.rows, vectors());  // what is left: codes, transforms; a trained quantiser stays as it is
+    // What is left: codes, transforms; a trained quantiser stays as it is. FastScan's k-means are hundreds of tiny
+    // ones, and threads that wait for each other in each iteration take minutes where the cores are busy; one takes
+    // seconds.
+    std::optional<OneThread> alone;
+    if (HasOnlyTinyCodes(*index_)) alone.emplace();
+    index_->train(frames_.rows, vectors());
     return absl::OkStatus();
   }
 

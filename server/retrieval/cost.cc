@@ -14,8 +14,8 @@
 namespace kith::retrieval {
 namespace {
 
-// 2 to 7 ms of one core: comparing with vectors one after the other it does 8 products in a nanosecond where they are in
-// its cache, and 2.5 where they come from memory.
+// 2 to 7 ms of one core: comparing with vectors one after the other it does 8 products in a nanosecond where they are
+// in its cache, and 2.5 where they come from memory.
 constexpr double kWorkAtOnce = 1 << 24;
 
 // As a matrix product, or by FastScan's tables, a comparison takes about a sixteenth of that.

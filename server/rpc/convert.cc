@@ -94,6 +94,19 @@ v1::Expansion ToProto(const retrieval::Expansion& expansion) {
   return proto;
 }
 
+v1::Recipe ToProto(const retrieval::Recipe& recipe) {
+  v1::Recipe proto;
+  proto.set_name(recipe.name);
+  proto.set_factory(recipe.factory);
+  proto.set_metric(ToProto(recipe.metric));
+  if (recipe.nprobe) proto.set_nprobe(*recipe.nprobe);
+  if (recipe.k_factor) proto.set_k_factor(*recipe.k_factor);
+  proto.set_seed(recipe.seed);
+  if (recipe.compression) *proto.mutable_compression() = ToProto(*recipe.compression);
+  if (recipe.expansion) *proto.mutable_expansion() = ToProto(*recipe.expansion);
+  return proto;
+}
+
 google::protobuf::Timestamp ToProto(absl::Time time) {
   google::protobuf::Timestamp proto;
   const int64_t seconds = absl::ToUnixSeconds(time);
@@ -252,6 +265,29 @@ absl::StatusOr<retrieval::Recipe> RecipeOf(const v1::Recipe& proto) {
   if (proto.has_expansion()) recipe.expansion = ExpansionOf(proto.expansion());
   if (absl::Status status = retrieval::CheckRecipe(recipe); !status.ok()) return status;
   return recipe;
+}
+
+retrieval::TuneOptions TuneOptionsOf(const v1::TuneRequest& request) {
+  retrieval::TuneOptions options;
+  options.sample = request.sample();
+  if (request.has_target_recall()) options.target_recall = request.target_recall();
+  if (request.has_seed()) options.seed = request.seed();
+  return options;
+}
+
+v1::TuneCandidate ToProto(const retrieval::TuneCandidate& candidate) {
+  v1::TuneCandidate proto;
+  *proto.mutable_recipe() = ToProto(candidate.recipe);
+  proto.set_factory(candidate.factory);
+  proto.set_rows(candidate.rows);
+  proto.set_recall_at_8(candidate.recall_at_8);
+  proto.set_blend_cosine(candidate.blend_cosine);
+  proto.set_microseconds_per_row(candidate.microseconds_per_row);
+  proto.set_bytes(candidate.bytes);
+  proto.set_build_seconds(candidate.build_seconds);
+  proto.set_pareto(candidate.pareto);
+  proto.set_chosen(candidate.chosen);
+  return proto;
 }
 
 v1::Experiment ToProto(const experiments::Description& description) {

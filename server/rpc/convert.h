@@ -16,6 +16,7 @@
 #include "server/retrieval/frames.h"
 #include "server/retrieval/recipe.h"
 #include "server/retrieval/search.h"
+#include "server/retrieval/tune.h"
 
 namespace kith::rpc {
 
@@ -38,11 +39,14 @@ absl::StatusOr<retrieval::Recipe> RecipeOf(const v1::Recipe& recipe);
 
 // BAD_PARAMETER for an id above 128 bytes. None at all is good.
 absl::Status CheckRequestId(const std::string& id);
+// Unset fields get their defaults; the metric is not the request's to say. Nothing is checked.
+retrieval::TuneOptions TuneOptionsOf(const v1::TuneRequest& request);
 
 // Says DIMENSION_MISMATCH with both numbers.
 absl::Status CheckDimension(int given, int expected);
 
 v1::Experiment ToProto(const experiments::Description& description);
 v1::Phase ToProto(experiments::Phase phase);
+v1::TuneCandidate ToProto(const retrieval::TuneCandidate& candidate);
 
 }  // namespace kith::rpc

@@ -11,6 +11,7 @@
 #include "server/rpc/guard.h"
 #include "server/rpc/import_call.h"
 #include "server/rpc/status.h"
+#include "server/rpc/tune_call.h"
 
 namespace kith::rpc {
 namespace {
@@ -100,6 +101,13 @@ grpc::ServerWriteReactor<v1::ExportResponse>* ExperimentsService::Export(grpc::C
 grpc::ServerWriteReactor<v1::GetFramesResponse>* ExperimentsService::GetFrames(grpc::CallbackServerContext*,
                                                                                const v1::GetFramesRequest* request) {
   return Download<v1::GetFramesResponse>([&] { return FrameMessages(context_, *request); });
+}
+
+grpc::ServerWriteReactor<v1::TuneResponse>* ExperimentsService::Tune(grpc::CallbackServerContext*,
+                                                                     const v1::TuneRequest* request) {
+  using Reactor = grpc::ServerWriteReactor<v1::TuneResponse>;
+  return Admit<Reactor>(
+      gate_, [&](CallGate::Pass pass) { return new TuneCall(context_, std::move(pass), &tunings_, request); });
 }
 
 }  // namespace kith::rpc

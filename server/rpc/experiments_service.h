@@ -6,12 +6,14 @@
 #include "kith/v1/experiments.grpc.pb.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
+#include "server/rpc/stream_set.h"
 
 namespace kith::rpc {
 
 class ExperimentsService : public v1::Experiments::CallbackService {
  public:
-  ExperimentsService(const Context& context, CallGate* gate) : context_(context), gate_(gate) {}
+  ExperimentsService(const Context& context, CallGate* gate)
+      : context_(context), gate_(gate), tunings_(context.limits.streams) {}
 
   grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* call, const v1::ListExperimentsRequest* request,
                                  v1::ListExperimentsResponse* response) override;
@@ -24,6 +26,11 @@ class ExperimentsService : public v1::Experiments::CallbackService {
                                                        const v1::ExportRequest* request) override;
   grpc::ServerWriteReactor<v1::GetFramesResponse>* GetFrames(grpc::CallbackServerContext* call,
                                                              const v1::GetFramesRequest* request) override;
+  grpc::ServerWriteReactor<v1::TuneResponse>* Tune(grpc::CallbackServerContext* call,
+                                                   const v1::TuneRequest* request) override;
+
+  // Ends the tunings that run; no more are let in.
+  void Drain() { tunings_.DrainAll(); }
 
  private:
   // Runs `body`, which returns an absl::Status, in the pool and ends the call with its result.
@@ -36,6 +43,7 @@ class ExperimentsService : public v1::Experiments::CallbackService {
 
   const Context context_;
   CallGate* const gate_;
+  StreamSet tunings_;
 };
 
 }  // namespace kith::rpc

@@ -52,6 +52,7 @@ void Server::Drain(std::chrono::milliseconds patience) {
   gate_.Close();
   trainer_->Cancel();
   retrieval_.Drain();
+  experiments_.Drain();
   gate_.WaitUntilEmpty(patience);
   server_->Shutdown(std::chrono::system_clock::now() + kFarewell);
   server_->Wait();

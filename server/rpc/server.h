@@ -28,8 +28,9 @@ class Server {
   const std::string& address() const { return address_; }
 
   // Health goes NOT_SERVING and is answered to the end; other new calls are refused with SHUTTING_DOWN. Trainings are
-  // cancelled, and calls that watch one end with it; open streams end after the blocks they have; other calls finish.
-  // What is left after `patience`, and whoever watches the health, is cancelled. Returns when no call is left.
+  // cancelled, and calls that watch one end with it; tunings end at once, open streams after the blocks they have;
+  // other calls finish. What is left after `patience`, and whoever watches the health, is cancelled. Returns when no
+  // call is left.
   void Drain(std::chrono::milliseconds patience);
 
  private:

@@ -65,7 +65,7 @@ class AppTest : public ::testing::Test {
   const std::string out_ = folder_.path() + "/out.npy";
 };
 
-constexpr const char* kCommands[] = {"train", "add",  "search", "expand", "stream",
+constexpr const char* kCommands[] = {"train", "add",  "search", "expand", "stream",  "tune",
                                      "list",  "show", "delete", "health", "generate"};
 
 TEST(UsageTest, EveryCommandHasHelp) {
@@ -193,6 +193,7 @@ TEST_F(AppTest, AServerThatIsNotThereIsExitCode3) {
                                                        {"expand", "voice", frames_.c_str(), "-o", out_.c_str()},
                                                        {"list"},
                                                        {"show", "a"},
+                                                       {"tune", "a"},
                                                        {"delete", "a"},
                                                        {"health"}};
   for (std::vector<const char*> call : calls) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "google/rpc/error_details.pb.h"
@@ -259,7 +260,49 @@ class FakeExperiments : public v1::Experiments::Service {
     return request->name() == "a" ? grpc::Status::OK : NotFound(request->name());
   }
 
+  // Candidates for "a". tune_request is what came.
+  grpc::Status Tune(grpc::ServerContext* context, const v1::TuneRequest* request,
+                    grpc::ServerWriter<v1::TuneResponse>* writer) override {
+    if (request->experiment() != "a") return NotFound(request->experiment());
+    tune_request = *request;
+    v1::TuneResponse response;
+    response.set_step("IVF185,Flat, nprobe 8");
+    response.set_done(1);
+    response.set_total(3);
+    writer->Write(response);
+    if (while_tuning) while_tuning();
+    while (tune_hangs && !context->IsCancelled()) std::this_thread::yield();
+    response.Clear();
+    AddCandidate(&response, "IVF185,Flat", 0.967, 0.9955, 40, false)->mutable_recipe()->set_nprobe(8);
+    AddCandidate(&response, "Flat", 0.99, 0.97, 55, true)->mutable_recipe()->mutable_compression()->set_centres(1813);
+    v1::TuneCandidate* refined = AddCandidate(&response, "IVF185,PQ384x4fs,RFlat", 0.982, 0.9976, 60, true);
+    refined->set_chosen(true);
+    refined->mutable_recipe()->set_nprobe(16);
+    refined->mutable_recipe()->set_k_factor(4);
+    AddCandidate(&response, "Flat", 1, 1, 400, true);
+    writer->Write(response);
+    return grpc::Status::OK;
+  }
+  v1::TuneRequest tune_request;
+  std::function<void()> while_tuning;  // called after the first answer
+  bool tune_hangs = false;             // behind that, until the client goes away
+
  private:
+  static v1::TuneCandidate* AddCandidate(v1::TuneResponse* response, const std::string& factory, double recall,
+                                         double blend, double microseconds, bool pareto) {
+    v1::TuneCandidate* candidate = response->add_candidates();
+    candidate->mutable_recipe()->set_factory(factory);
+    candidate->mutable_recipe()->set_metric(v1::METRIC_COSINE);
+    candidate->set_factory(factory);
+    candidate->set_rows(7253);
+    candidate->set_recall_at_8(recall);
+    candidate->set_blend_cosine(blend);
+    candidate->set_microseconds_per_row(microseconds);
+    candidate->set_bytes(43 << 20);
+    candidate->set_build_seconds(2.5);
+    candidate->set_pareto(pareto);
+    return candidate;
+  }
   static grpc::Status NotFound(const std::string& name) {
     return MakeError(grpc::StatusCode::NOT_FOUND, "EXPERIMENT_NOT_FOUND", "there is no experiment " + name);
   }

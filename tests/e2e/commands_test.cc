@@ -128,6 +128,24 @@ TEST_F(CommandsTest, AServerWithSmallLimitsGetsSmallMessages) {
   EXPECT_EQ(KithJson({"expand", "anna", GenerateFrames(1000), "-o", Path("out.npy")})["rows"], 1000);
 }
 
+TEST_F(CommandsTest, TuneMeasuresPlotsAndApplies) {
+  KithJson({"train", "anna", GenerateFrames(700)});
+  const auto tuned = KithJson(
+      {"tune", "anna", "--queries", QueryFile(), "--plot", Path("plot.svg"), "--apply", "--target-recall", "0.9"});
+  EXPECT_EQ(tuned["experiment"], "anna");
+  EXPECT_EQ(tuned["rows"], 700);
+  EXPECT_EQ(tuned["applied"], true);
+  nlohmann::json chosen;
+  for (const auto& candidate : tuned["candidates"]) {
+    if (candidate["chosen"] == true) chosen = candidate;
+  }
+  const auto shown = KithJson({"show", "anna"});
+  EXPECT_EQ(shown["generation"], 2);
+  EXPECT_EQ(shown["factory"], chosen["factory"]);
+  if (!chosen["nprobe"].is_null()) EXPECT_EQ(shown["nprobe"], chosen["nprobe"]);
+  EXPECT_THAT(ReadFile(Path("plot.svg")), HasSubstr("</svg>"));
+}
+
 TEST_F(CommandsTest, BadInputIsToldAndChangesNothing) {
   KithJson({"train", "anna", GenerateFrames(300)});
   std::filesystem::create_directory(Path("empty"));
@@ -156,6 +174,8 @@ TEST_F(CommandsTest, BadInputIsToldAndChangesNothing) {
       {{"search", "anna", Path("nan.npy")}, "row 1"},
       {{"search", "nobody", Path("wide.npy")}, "nobody"},
       {{"delete", "nobody"}, "nobody"},
+      {{"tune", "nobody"}, "nobody"},
+      {{"tune", "anna", "--queries", Path("wide.npy")}, "40"},
   };
   for (const auto& [arguments, expected] : cases) {
     const Finished finished = Kith(arguments);
