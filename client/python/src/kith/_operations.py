@@ -101,11 +101,11 @@ def search(
 
 
 def expand(
-    name: str, frames: Any, params: retrieval_pb2.ExpandParams, deadline: Deadline
+    name: str, frames: Any, params: retrieval_pb2.ExpandParams, deadline: Deadline, repeatable: bool = True
 ) -> Operation[ExpandResult]:
     def ask(part: FloatArray) -> Operation[ExpandResult]:
         request = retrieval_pb2.ExpandRequest(experiment=name, frames=convert.batch_of(part), params=params)
-        answer = yield Rpc("Retrieval", "Expand", name, request, deadline)
+        answer = yield Rpc("Retrieval", "Expand", name, request, deadline, repeatable=repeatable)
         return convert.expand_result(answer, len(part))
 
     parts = yield from _in_parts(convert.as_frames(frames), 0, ask)

@@ -33,9 +33,9 @@ class FrameUpload:
     @property
     def repeatable(self) -> bool:
         """Whether the frames can be had a second time: not from a generator."""
-        return not isinstance(self.source, AsyncIterable) and (
-            not isinstance(self.source, Iterable) or iter(self.source) is not self.source
-        )
+        if isinstance(self.source, AsyncIterable):
+            return False
+        return _is_one(self.source) or not isinstance(self.source, Iterable) or iter(self.source) is not self.source
 
     def __iter__(self) -> Iterator[Any]:
         yield self.start()

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from types import TracebackType
-from typing import Any, Callable, Iterator, List, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type, TypeVar, Union
 
 import grpc
 
@@ -285,22 +285,29 @@ class Client:
         keywords = {"timeout": rpc.deadline.of_request(), "metadata": convert.call_metadata(rpc.experiment)}
         try:
             if rpc.on_answer is None and upload is None:
-                return method(request, **keywords)
-            call = method(request, **keywords) if rpc.on_answer is not None else method.future(request, **keywords)
+                return self._open(method, request, keywords)
+            call = self._open(method.future if rpc.on_answer is None else method, request, keywords)
             if upload is not None:
                 upload.started(call.cancel)
-            return call.result() if rpc.on_answer is None else _last_answer(call, rpc.on_answer)
+            return _last_answer(call, rpc.on_answer)
         except grpc.FutureCancelledError:
             raise (upload and upload.error) or errors.Cancelled("the call was cancelled") from None
         except grpc.RpcError as error:
             raise (upload and upload.error) or errors.from_rpc(error, self.target) from None
+
+    def _open(self, method: Callable[..., Any], request: Any, keywords: Dict[str, Any]) -> Any:
+        try:
+            return method(request, **keywords)
         except ValueError as error:  # gRPC's, of a closed channel
             raise errors.Cancelled(f"this client was closed: {error}") from None
 
 
-def _last_answer(call: Any, on_answer: Callable[[Any], None]) -> Any:
+def _last_answer(call: Any, on_answer: Optional[Callable[[Any], None]]) -> Any:
+    """Waits for the only answer, or hands each of them to `on_answer` and gives the last. Any error ends the call."""
     answer = None
     try:
+        if on_answer is None:
+            return call.result()
         for answer in call:
             on_answer(answer)
     except BaseException:
