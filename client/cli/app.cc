@@ -11,7 +11,8 @@ void AddSharedOptions(CLI::App& app, Context& context) {
       ->capture_default_str();
   app.add_flag("--json", context.json, "Print one JSON object on the last line of stdout");
   app.add_option("--timeout", context.timeout_seconds,
-                 "Give up after so many seconds; unset: 30 for a request, none for train, add and stream")
+                 "Give up after so many seconds; unset: 30 for a request, none for what may take long: train, add, "
+                 "import, export, frames, stream")
       ->check(CLI::PositiveNumber)
       ->type_name("SECONDS");
   app.set_version_flag("--version", "kith " KITH_VERSION);
@@ -23,6 +24,9 @@ void AddCommands(CLI::App& app, Context& context) {
   AddSearchCommand(app, context);
   AddExpandCommand(app, context);
   AddStreamCommand(app, context);
+  AddImportCommand(app, context);
+  AddExportCommand(app, context);
+  AddFramesCommand(app, context);
   AddListCommand(app, context);
   AddShowCommand(app, context);
   AddDeleteCommand(app, context);

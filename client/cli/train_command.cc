@@ -5,10 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "client/cli/built_report.h"
 #include "client/cli/commands.h"
-#include "client/cli/experiment_report.h"
 #include "client/cli/feature_files.h"
 #include "client/cli/progress.h"
 #include "client/cli/stopwatch.h"
@@ -41,34 +39,12 @@ absl::StatusOr<Experiment> Train(const TrainArguments& arguments, Context& conte
   return client.Train(arguments.name, source, options, context.MakeCallOptions());
 }
 
-Json ReportJson(const Experiment& built, double seconds) {
-  // What a detached training will be is not known yet.
-  const auto known = [&built](Json value) { return built.generation > 0 ? value : Json(nullptr); };
-  return {{"experiment", built.name},
-          {"rows", built.rows},
-          {"dimension", built.dimension},
-          {"generation", known(built.generation)},
-          {"factory", known(built.factory)},
-          {"nlist", known(built.nlist)},
-          {"nprobe", known(built.nprobe)},
-          {"recall_at_8", known(built.recall_at_8)},
-          {"seconds", seconds}};
-}
-
-std::string ReportText(const Experiment& built, double seconds) {
-  if (built.generation == 0) {
-    return absl::StrCat("the server trains ", built.name, " now; kith show ", built.name, " tells when it is done\n");
-  }
-  return absl::StrFormat("trained %s: %d frames of %d dimensions, generation %d, in %.1f s\nindex: %s\n", built.name,
-                         built.rows, built.dimension, built.generation, seconds, IndexText(built));
-}
-
 int RunTrain(const TrainArguments& arguments, Context& context) {
   const Stopwatch watch;
   const auto built = Train(arguments, context);
   if (!built.ok()) return Fail(context, built.status());
   const double seconds = watch.Seconds();
-  PrintReport(context.out, context.json, ReportJson(*built, seconds), ReportText(*built, seconds));
+  PrintReport(context.out, context.json, BuiltJson(*built, seconds), BuiltText("trained", *built, seconds));
   return kDone;
 }
 

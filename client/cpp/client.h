@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/cpp/block_stream.h"
+#include "client/cpp/byte_stream.h"
 #include "client/cpp/cancellation.h"
 #include "client/cpp/frame_source.h"
 #include "client/cpp/types.h"
@@ -33,7 +34,7 @@ struct ClientOptions {
 
 struct CallOptions {
   // Of the whole call, however many requests it takes. Unset: ClientOptions::unary_timeout for each request of Search,
-  // Expand, List, Get, Delete and GetHealth; none for Train, Add and the streams, which may take long.
+  // Expand, List, Get, Delete and GetHealth; none for the others, which may take long.
   std::optional<absl::Duration> timeout;
   Cancellation* cancellation = nullptr;  // not owned; ends the call with CANCELLED
   std::function<void(int64_t)> on_rows;  // Add, Search, Expand: rows sent or answered so far
@@ -43,6 +44,12 @@ struct TrainOptions {
   std::optional<Recipe> recipe;                           // unset: auto; for Retrain, the recipe of the last training
   std::string request_id;                                 // makes a retry of the caller's safe
   bool detach = false;                                    // do not wait for the training: see Train
+  std::function<void(const TrainProgress&)> on_progress;  // from another thread, one call at a time
+};
+
+struct ImportOptions {
+  std::string file_name;                                  // without folders; tells an nprobe where the index does not
+  bool detach = false;                                    // do not wait for the import: as in TrainOptions
   std::function<void(const TrainProgress&)> on_progress;  // from another thread, one call at a time
 };
 
@@ -80,6 +87,22 @@ class Client {
   // Each row blended with its nearest stored frames; otherwise as Search.
   absl::StatusOr<ExpandResult> Expand(std::string_view experiment, FramesView frames, const ExpandParams& params = {},
                                       const CallOptions& call = {});
+
+  // Makes `experiment` of a faiss index file, replacing what it holds, and gives what it is now. With `detach` as Train.
+  absl::StatusOr<Experiment> Import(std::string_view experiment, const ByteSource& source,
+                                    const ImportOptions& import = {}, const CallOptions& call = {});
+
+  // The same of the file at `path`, whose name it gives where `import` has none. NOT_FOUND and the like where it cannot
+  // be read.
+  absl::StatusOr<Experiment> ImportFile(std::string_view experiment, const std::string& path,
+                                        ImportOptions import = {}, const CallOptions& call = {});
+
+  // The current generation as a faiss index file.
+  absl::StatusOr<ExportInfo> Export(std::string_view experiment, ExportSink& sink, const CallOptions& call = {});
+
+  // `count` stored frames from `first_id` on, in the order of their ids, all of one generation; count 0: all.
+  absl::StatusOr<FramesInfo> GetFrames(std::string_view experiment, FramesSink& sink, int64_t first_id = 0,
+                                       int64_t count = 0, const CallOptions& call = {});
 
   // All experiments, in the order of their names.
   absl::StatusOr<std::vector<Experiment>> List(const CallOptions& call = {});

@@ -1,48 +1,16 @@
-// Client::Train and Retrain: the upload in this thread, the progress in another.
+// Client::Train and Retrain.
 #include <algorithm>
-#include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 
-#include "client/cpp/call.h"
-#include "client/cpp/client_impl.h"
-#include "client/cpp/convert.h"
+#include "client/cpp/progress_call.h"
 #include "client/cpp/upload.h"
-#include "grpcpp/support/sync_stream.h"
 
 namespace kith {
 namespace {
 
-using TrainStream = grpc::ClientReaderWriterInterface<v1::TrainRequest, v1::TrainResponse>;
-
-// Reads the progress to its end, or to the acceptance of the upload when detaching.
-class ProgressReader {
- public:
-  ProgressReader(TrainStream& stream, const TrainOptions& options) : stream_(stream), options_(options) {}
-
-  void Run() {
-    v1::TrainResponse response;
-    while (stream_.Read(&response)) {
-      const TrainPhase phase = client::FromProto(response.phase());
-      if (options_.on_progress) options_.on_progress({phase, response.done(), response.total()});
-      if (phase == TrainPhase::kDone) experiment_ = client::FromProto(response.experiment());
-      if (phase != TrainPhase::kReceiving) accepted_ = true;
-      if (accepted_ && options_.detach) return;
-    }
-  }
-
-  bool accepted() const { return accepted_; }
-  std::optional<Experiment>& experiment() { return experiment_; }
-
- private:
-  TrainStream& stream_;
-  const TrainOptions& options_;
-  bool accepted_ = false;
-  std::optional<Experiment> experiment_;
-};
+using TrainStream = client::ProgressStream<v1::TrainRequest, v1::TrainResponse>;
 
 // Opening and frames; the error is the source's own.
 absl::Status SendAll(TrainStream& stream, v1::TrainRequest request, FrameSource* source, int64_t payload,
@@ -59,41 +27,23 @@ absl::Status SendAll(TrainStream& stream, v1::TrainRequest request, FrameSource*
 // A null source sends no frames: train on the stored ones.
 absl::StatusOr<Experiment> RunTraining(client::Connection& connection, std::string_view name, FrameSource* source,
                                        int64_t payload, const TrainOptions& options, const CallOptions& call) {
-  const absl::Time deadline = client::DeadlineOf(call);
-  if (absl::Status ready = connection.WaitUntilReady(deadline, call.cancellation); !ready.ok()) return ready;
-  client::CallContext context(name, deadline, call.cancellation);
-  const std::unique_ptr<TrainStream> stream = connection.retrieval().Train(context.grpc());
-  ProgressReader reader(*stream, options);
-  std::thread reading(&ProgressReader::Run, &reader);
-
   v1::TrainRequest opening;
   opening.set_experiment(std::string(name));
   opening.set_request_id(options.request_id);
   if (options.recipe) client::ToProto(*options.recipe, opening.mutable_recipe());
   client::UploadedFrames uploaded;
-  const absl::Status sent = SendAll(*stream, std::move(opening), source, payload, &uploaded);
-  if (sent.ok()) {
-    stream->WritesDone();
-  } else {
-    context.grpc()->TryCancel();  // without the half-close the server keeps nothing
-  }
-  reading.join();
-  const bool detached = options.detach && reader.accepted() && !reader.experiment();
-  if (detached) context.grpc()->TryCancel();
-  const absl::Status ended = client::FromGrpc(stream->Finish(), connection.target());
-
-  if (!sent.ok()) return sent;
-  if (reader.experiment()) return *std::move(reader.experiment());
-  if (detached) {
-    Experiment accepted;
-    accepted.name = std::string(name);
-    accepted.rows = uploaded.rows;
-    accepted.dimension = uploaded.dimension;
-    accepted.training = true;
-    return accepted;
-  }
-  if (!ended.ok()) return ended;
-  return absl::InternalError("the server ended the training without a result");
+  return client::RunWithProgress<v1::TrainRequest, v1::TrainResponse>(
+      connection, name, options, call,
+      [&](grpc::ClientContext* context) { return connection.retrieval().Train(context); },
+      [&](TrainStream& stream) { return SendAll(stream, std::move(opening), source, payload, &uploaded); },
+      [&] {
+        Experiment accepted;
+        accepted.name = std::string(name);
+        accepted.rows = uploaded.rows;
+        accepted.dimension = uploaded.dimension;
+        accepted.training = true;
+        return accepted;
+      });
 }
 
 }  // namespace

@@ -163,6 +163,20 @@ struct AddResult {
   int64_t generation = 0;
 };
 
+// The index that an Export gives.
+struct ExportInfo {
+  int64_t bytes = 0;
+  int64_t generation = 0;
+  std::string file_name;  // what RVC would call it
+};
+
+// The frames that a GetFrames gives.
+struct FramesInfo {
+  int64_t rows = 0;
+  int dimension = 0;
+  int64_t generation = 0;
+};
+
 enum class Health { kUnknown, kServing, kNotServing };
 
 }  // namespace kith

@@ -32,7 +32,7 @@ absl::Status NotNpy(absl::string_view start) {
     guess = "a Git LFS pointer; run git lfs pull to get the file itself";
   } else if (start.size() >= 4 && start[0] == 'I' && absl::ascii_isalnum(start[1]) && absl::ascii_isalnum(start[2]) &&
              absl::ascii_isalnum(start[3])) {
-    guess = "a faiss index; give the features it was made of (.npy) instead";
+    guess = "a faiss index; import it instead (kith import NAME FILE), or give the features it was made of (.npy)";
   } else {
     return Bad("not a .npy file; save the features with numpy.save");
   }

@@ -5,11 +5,13 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "server/app/options.h"
 #include "server/app/signals.h"
 #include "server/base/cores.h"
 #include "server/engine/engine.h"
+#include "server/experiments/importer.h"
 #include "server/experiments/registry.h"
 #include "server/experiments/trainer.h"
 #include "server/retrieval/platform.h"
@@ -98,6 +100,10 @@ absl::Status Serve(const config::Config& config, const StopSignals& signals) {
 }
 
 int Main(int argc, char** argv) {
+  // What an import starts; not for people.
+  if (argc == 5 && std::string_view(argv[1]) == experiments::kReadIndexFlag) {
+    return experiments::ReadIndexFile(argv[2], argv[3], argv[4]);
+  }
   const StopSignals signals;
   const ParsedOptions parsed = ParseOptions(argc, argv);
   if (!parsed.options) return parsed.exit_code;

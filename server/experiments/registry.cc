@@ -140,6 +140,17 @@ absl::StatusOr<storage::AddRecord> Registry::Add(const std::string& name, retrie
   return record;
 }
 
+absl::StatusOr<std::shared_ptr<const Generation>> Registry::WriteIndex(const std::string& name,
+                                                                       storage::ByteSink sink) {
+  const auto experiment = FindExperiment(name);
+  if (!experiment.ok()) return experiment.status();
+  const std::lock_guard<std::mutex> change((*experiment)->change);
+  auto generation = Find(name);
+  if (!generation.ok()) return generation;
+  if (absl::Status status = retrieval::WriteIndex(*(*generation)->index, sink); !status.ok()) return status;
+  return generation;
+}
+
 absl::Status Registry::CheckDeletable(const Experiment& experiment) {
   if (experiment.deleted) return NotFound(experiment.name);
   if (experiment.training) return TrainingInProgress(absl::StatusCode::kAborted, experiment.name);

@@ -16,6 +16,7 @@
 #include "server/retrieval/frames.h"
 #include "server/storage/records.h"
 #include "server/storage/store.h"
+#include "server/storage/streams.h"
 
 namespace kith::experiments {
 
@@ -42,6 +43,10 @@ class Registry {
   absl::StatusOr<storage::AddRecord> Add(const std::string& name, retrieval::FrameView frames,
                                          const std::optional<storage::Request>& request);
 
+  // Gives the bytes of the current index, additions included, to `sink`: what faiss reads. Additions wait meanwhile,
+  // searches do not. Returns the generation. Errors as Find, else the sink's own.
+  absl::StatusOr<std::shared_ptr<const Generation>> WriteIndex(const std::string& name, storage::ByteSink sink);
+
   // EXPERIMENT_NOT_FOUND; ABORTED TRAINING_IN_PROGRESS.
   absl::Status Delete(const std::string& name);
 
@@ -61,7 +66,7 @@ class Registry {
     bool deleted = false;
     absl::Time created;
     absl::Time updated;
-    std::mutex change;  // held by whoever adds or deletes; taken before mutex_
+    std::mutex change;  // held by whoever adds, deletes or exports; taken before mutex_
   };
 
   Registry(storage::Store* store, int64_t max_experiments) : store_(store), max_experiments_(max_experiments) {}

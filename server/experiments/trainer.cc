@@ -86,6 +86,7 @@ void Trainer::Run(TrainingRequest request) {
   } catch (const std::exception& exception) {
     result = Error(Reason::kInternal, absl::StrCat("training: ", exception.what()));
   }
+  request.index_file.reset();
   request.lease.reset();  // first, so that whoever is told may train or add again at once
   if (options_.on_finished) options_.on_finished(name, result.status(), SecondsSince(start));
   if (const auto observer = request.observer.lock()) observer->OnFinished(result);
@@ -103,6 +104,7 @@ absl::StatusOr<retrieval::Frames> Trainer::StoredFrames(const TrainingRequest& r
 absl::Status Trainer::Train(const TrainingRequest& request) {
   if (stopping_) return ShuttingDown();
   request.lease->WaitForAddition();
+  if (request.index_file) return Import(request);
   retrieval::Recipe recipe = request.recipe.value_or(retrieval::Recipe());
   retrieval::Frames stored;
   if (request.frames.values.empty()) {
@@ -118,13 +120,35 @@ absl::Status Trainer::Train(const TrainingRequest& request) {
     return !stopping_;
   });
   if (!index.ok()) return index.status();
+  return Commit(request, recipe, frames, *std::move(index));
+}
 
+absl::Status Trainer::Import(const TrainingRequest& request) {
+  Report(request, Phase::kChecking, 0, 0);
+  auto imported = ReadImport(
+      *request.index_file, options_.import, [this] { return stopping(); },
+      [&](int64_t done, int64_t total) {
+        Report(request, Phase::kMeasuring, done, total);
+        return !stopping_;
+      });
+  if (!imported.ok()) return imported.status();
+  const retrieval::BuildReport& report = imported->index->report();
+  retrieval::Recipe recipe;  // trains such an index again
+  recipe.factory = report.factory;
+  recipe.metric = imported->index->metric();
+  if (report.nprobe > 0) recipe.nprobe = report.nprobe;
+  if (report.k_factor > 0) recipe.k_factor = report.k_factor;
+  return Commit(request, recipe, imported->frames.view(), std::move(imported->index));
+}
+
+absl::Status Trainer::Commit(const TrainingRequest& request, const retrieval::Recipe& recipe,
+                             retrieval::FrameView frames, std::unique_ptr<retrieval::Index> index) {
   const auto record = store_->CommitGeneration(
-      request.lease->name(), recipe, (*index)->report(), frames,
-      [&](storage::ByteSink sink) { return retrieval::WriteIndex(**index, sink); },
+      request.lease->name(), recipe, index->report(), frames,
+      [&](storage::ByteSink sink) { return retrieval::WriteIndex(*index, sink); },
       [&](int64_t done, int64_t total) { Report(request, Phase::kSaving, done, total); }, request.request);
   if (!record.ok()) return record.status();
-  if (!record->repeated) request.lease->Replace(record->experiment, *std::move(index));
+  if (!record->repeated) request.lease->Replace(record->experiment, std::move(index));
   return absl::OkStatus();
 }
 

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/base/thread_pool.h"
+#include "server/experiments/importer.h"
 #include "server/experiments/registry.h"
 #include "server/retrieval/frames.h"
 #include "server/retrieval/recipe.h"
@@ -21,6 +22,7 @@ namespace kith::experiments {
 
 enum class Phase {
   kQueued,     // trainings ahead of this one
+  kChecking,   // an index file, read in a process of its own
   kTraining,   // k-means iterations
   kAdding,     // rows
   kMeasuring,  // steps of the recall measurement
@@ -41,6 +43,7 @@ struct TrainingRequest {
   std::unique_ptr<TrainingLease> lease;
   std::optional<retrieval::Recipe> recipe;  // unset: that of the current generation, else the default
   retrieval::Frames frames;                 // none: the stored ones
+  std::optional<IndexFile> index_file;      // set: is imported, and nothing is trained
   std::optional<storage::Request> request;
   std::weak_ptr<TrainingObserver> observer;
 };
@@ -50,6 +53,7 @@ struct TrainerOptions {
   int concurrent = 1;  // trainings at once
   int nice = 10;       // 0 to 19, as nice(1)
   int queue = 16;      // trainings that may wait
+  ImportOptions import;
   // Told of the end of every training, for the log.
   std::function<void(const std::string& name, const absl::Status& status, double seconds)> on_finished;
 };
@@ -62,7 +66,9 @@ class Trainer {
   // Cancels, and waits until the last training has ended.
   ~Trainer();
 
-  // Queues the training, or says at once why not: OVERLOADED. From then on it goes on by itself.
+  const ImportOptions& import_options() const { return options_.import; }
+
+  // Queues the training or import, or says at once why not: OVERLOADED. From then on it goes on by itself.
   absl::Status Start(TrainingRequest request);
 
   // Queues work of another kind behind the trainings, on their threads and at their priority, or says at once why not:
@@ -77,6 +83,9 @@ class Trainer {
   absl::Status CheckRoom(int64_t waiting) const;
   void Run(TrainingRequest request);
   absl::Status Train(const TrainingRequest& request);
+  absl::Status Import(const TrainingRequest& request);
+  absl::Status Commit(const TrainingRequest& request, const retrieval::Recipe& recipe, retrieval::FrameView frames,
+                      std::unique_ptr<retrieval::Index> index);
   absl::StatusOr<retrieval::Frames> StoredFrames(const TrainingRequest& request) const;
 
   storage::Store* const store_;

@@ -171,6 +171,11 @@ Frames Index::CopyFrames() const {
   return frames_.Copy();
 }
 
+void Index::CopyRows(int64_t first, int64_t count, float* out) const {
+  const ReadLock lock(*this);
+  for (int64_t i = 0; i < count; ++i) std::copy_n(frames_.Row(first + i), dimension_, out + i * dimension_);
+}
+
 int64_t Index::rows() const {
   const ReadLock lock(*this);
   return frames_.rows();

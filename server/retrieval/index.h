@@ -51,6 +51,9 @@ class Index {
   // All frames, in the order of their ids.
   Frames CopyFrames() const;
 
+  // Rows first to first + count - 1, which there are, into out[count * dimension()].
+  void CopyRows(int64_t first, int64_t count, float* out) const;
+
   int64_t rows() const;
   int64_t bytes() const;  // of memory, estimated: the index's codes and the frames
   int dimension() const { return dimension_; }

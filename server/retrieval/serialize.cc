@@ -65,21 +65,28 @@ absl::Status WriteIndex(const Index& index, absl::FunctionRef<absl::Status(absl:
   return writer.status().ok() ? status : writer.status();
 }
 
-absl::StatusOr<std::unique_ptr<Index>> ReadIndex(absl::FunctionRef<absl::StatusOr<size_t>(absl::Span<char>)> source,
-                                                 FrameStore frames, Metric metric, const BuildReport& report) {
+absl::StatusOr<std::unique_ptr<faiss::Index>> ReadFaissIndex(
+    absl::FunctionRef<absl::StatusOr<size_t>(absl::Span<char>)> source, int64_t rows, int dimension) {
   SourceReader reader(source);
   std::unique_ptr<faiss::Index> index;
   const absl::Status status = Guarded("reading the index", [&] { index.reset(faiss::read_index(&reader)); });
   if (!reader.status().ok()) return reader.status();
   if (!status.ok()) return Damaged(status.message());
-  if (index->d != frames.dimension() || index->ntotal != frames.rows()) {
-    return Damaged(absl::StrCat("it has ", index->ntotal, " rows of ", index->d, " dimensions, the frames ",
-                                frames.rows(), " of ", frames.dimension()));
+  if (index->d != dimension || index->ntotal != rows) {
+    return Damaged(absl::StrCat("it has ", index->ntotal, " rows of ", index->d, " dimensions, the frames ", rows,
+                                " of ", dimension));
   }
-  if (index->metric_type != (metric == Metric::kL2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT)) {
+  return index;
+}
+
+absl::StatusOr<std::unique_ptr<Index>> ReadIndex(absl::FunctionRef<absl::StatusOr<size_t>(absl::Span<char>)> source,
+                                                 FrameStore frames, Metric metric, const BuildReport& report) {
+  absl::StatusOr<std::unique_ptr<faiss::Index>> index = ReadFaissIndex(source, frames.rows(), frames.dimension());
+  if (!index.ok()) return index.status();
+  if ((*index)->metric_type != (metric == Metric::kL2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT)) {
     return Damaged("it has another metric");
   }
-  return std::make_unique<Index>(std::move(index), std::move(frames), metric, report);
+  return std::make_unique<Index>(*std::move(index), std::move(frames), metric, report);
 }
 
 }  // namespace kith::retrieval

@@ -10,6 +10,10 @@
 #include "server/retrieval/index.h"
 #include "server/retrieval/recipe.h"
 
+namespace faiss {
+struct Index;
+}
+
 namespace kith::retrieval {
 
 // Gives the index's bytes to `sink`, piece by piece. A failing sink ends it, with the sink's status.
@@ -20,5 +24,9 @@ absl::Status WriteIndex(const Index& index, absl::FunctionRef<absl::Status(absl:
 // bytes must come from a file that is known to be whole: faiss may end the process on hostile ones.
 absl::StatusOr<std::unique_ptr<Index>> ReadIndex(absl::FunctionRef<absl::StatusOr<size_t>(absl::Span<char>)> source,
                                                  FrameStore frames, Metric metric, const BuildReport& report);
+
+// The faiss index alone, for `rows` frames of `dimension` values.
+absl::StatusOr<std::unique_ptr<faiss::Index>> ReadFaissIndex(
+    absl::FunctionRef<absl::StatusOr<size_t>(absl::Span<char>)> source, int64_t rows, int dimension);
 
 }  // namespace kith::retrieval

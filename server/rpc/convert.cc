@@ -262,6 +262,8 @@ v1::Phase ToProto(experiments::Phase phase) {
   switch (phase) {
     case experiments::Phase::kQueued:
       return v1::PHASE_QUEUED;
+    case experiments::Phase::kChecking:
+      return v1::PHASE_CHECKING;
     case experiments::Phase::kTraining:
       return v1::PHASE_TRAINING;
     case experiments::Phase::kAdding:

@@ -6,7 +6,9 @@
 #include "absl/strings/escaping.h"
 #include "server/base/status.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/downloads.h"
 #include "server/rpc/guard.h"
+#include "server/rpc/import_call.h"
 #include "server/rpc/status.h"
 
 namespace kith::rpc {
@@ -63,6 +65,21 @@ grpc::ServerUnaryReactor* ExperimentsService::Delete(grpc::CallbackServerContext
                                                      const v1::DeleteExperimentRequest* request,
                                                      v1::DeleteExperimentResponse*) {
   return InPool(call, [=] { return context_.registry->Delete(request->name()); });
+}
+
+grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>* ExperimentsService::Import(
+    grpc::CallbackServerContext*) {
+  return new ImportCall(context_);
+}
+
+grpc::ServerWriteReactor<v1::ExportResponse>* ExperimentsService::Export(grpc::CallbackServerContext*,
+                                                                         const v1::ExportRequest* request) {
+  return new DownloadCall<v1::ExportResponse>(context_, ExportMessages(context_, request->name()));
+}
+
+grpc::ServerWriteReactor<v1::GetFramesResponse>* ExperimentsService::GetFrames(grpc::CallbackServerContext*,
+                                                                               const v1::GetFramesRequest* request) {
+  return new DownloadCall<v1::GetFramesResponse>(context_, FrameMessages(context_, *request));
 }
 
 }  // namespace kith::rpc

@@ -18,6 +18,11 @@ class ExperimentsService : public v1::Experiments::CallbackService {
                                 v1::GetExperimentResponse* response) override;
   grpc::ServerUnaryReactor* Delete(grpc::CallbackServerContext* call, const v1::DeleteExperimentRequest* request,
                                    v1::DeleteExperimentResponse* response) override;
+  grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>* Import(grpc::CallbackServerContext* call) override;
+  grpc::ServerWriteReactor<v1::ExportResponse>* Export(grpc::CallbackServerContext* call,
+                                                       const v1::ExportRequest* request) override;
+  grpc::ServerWriteReactor<v1::GetFramesResponse>* GetFrames(grpc::CallbackServerContext* call,
+                                                             const v1::GetFramesRequest* request) override;
 
  private:
   // Runs `body`, which returns an absl::Status, in the pool and ends the call with its result.

@@ -7,22 +7,31 @@
 #include <limits>
 
 #include "absl/status/status.h"
+#include "kith/v1/experiments.pb.h"
 #include "server/base/status.h"
 
 namespace kith::rpc {
 
 inline constexpr int32_t kUnreadMark = std::numeric_limits<int32_t>::min();
+inline constexpr char kUnreadName[] = "/";  // no file is called that
 
 // To be called before each read into `request`, which is any of the messages with frames.
 template <typename Request>
 void MarkUnread(Request* request) {
   request->mutable_frames()->set_dimension(kUnreadMark);
 }
+inline void MarkUnread(v1::ImportRequest* request) { request->set_file_name(kUnreadName); }
+
+template <typename Request>
+bool IsUnread(const Request& request) {
+  return request.frames().dimension() == kUnreadMark;
+}
+inline bool IsUnread(const v1::ImportRequest& request) { return request.file_name() == kUnreadName; }
 
 // After a read that failed: an error where a message came that is none.
 template <typename Request>
 absl::Status CheckUnread(const Request& request) {
-  if (request.frames().dimension() == kUnreadMark) return absl::OkStatus();
+  if (IsUnread(request)) return absl::OkStatus();
   return Error(Reason::kBadParameter, "a message cannot be parsed; send those of kith.v1, with text in UTF-8");
 }
 

@@ -14,9 +14,11 @@
 namespace kith::storage {
 
 struct Store::State {
-  State(StoreOptions options_, std::string path, FolderLock lock_, SnapshotStore snapshots_, Catalogue catalogue_)
+  State(StoreOptions options_, std::string path, std::string scratch, FolderLock lock_, SnapshotStore snapshots_,
+        Catalogue catalogue_)
       : options(std::move(options_)),
         catalogue_path(std::move(path)),
+        scratch_path(std::move(scratch)),
         lock(std::move(lock_)),
         snapshots(std::move(snapshots_)),
         catalogue(std::move(catalogue_)) {}
@@ -27,6 +29,7 @@ struct Store::State {
   // Constant after construction.
   const StoreOptions options;
   const std::string catalogue_path;
+  const std::string scratch_path;
   const FolderLock lock;
 
   // Has its own synchronisation. A snapshot is removed only under `mutex`, so that Load opens what it found.
@@ -37,6 +40,11 @@ struct Store::State {
 };
 
 namespace {
+
+absl::Status EmptyScratch(const std::string& path) {
+  RemoveFolder(path);
+  return MakeFolders(path);
+}
 
 absl::StatusOr<Catalogue> OpenCatalogue(const std::string& path, const SnapshotStore& snapshots) {
   const auto has_snapshots = snapshots.HasSnapshots();
@@ -88,11 +96,14 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& data_dir, 
   const std::string catalogue_path = absl::StrCat(data_dir, "/catalogue.sqlite");
   auto catalogue = OpenCatalogue(catalogue_path, *snapshots);
   if (!catalogue.ok()) return catalogue.status();
-  status = SyncFolder(data_dir);
+  const std::string scratch_path = absl::StrCat(data_dir, "/scratch");
+  status = EmptyScratch(scratch_path);
+  if (status.ok()) status = SyncFolder(data_dir);
   if (status.ok()) status = RemoveUncommitted(*catalogue, *snapshots);
   if (!status.ok()) return status;
-  return std::unique_ptr<Store>(new Store(std::make_unique<State>(std::move(options), catalogue_path, *std::move(lock),
-                                                                  *std::move(snapshots), *std::move(catalogue))));
+  return std::unique_ptr<Store>(new Store(std::make_unique<State>(std::move(options), catalogue_path, scratch_path,
+                                                                  *std::move(lock), *std::move(snapshots),
+                                                                  *std::move(catalogue))));
 }
 
 absl::StatusOr<std::vector<ExperimentRecord>> Store::List() {
@@ -188,6 +199,8 @@ absl::Status Store::Delete(std::string_view name) {
   state_->ShrinkCatalogue();
   return absl::OkStatus();
 }
+
+absl::StatusOr<ScratchFolder> Store::MakeScratch() const { return ScratchFolder::Make(state_->scratch_path); }
 
 absl::StatusOr<std::optional<RequestRecord>> Store::FindRequest(std::string_view name, std::string_view request_id) {
   const std::lock_guard<std::mutex> guard(state_->mutex);

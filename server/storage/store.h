@@ -8,6 +8,7 @@
 //     index.faiss
 //     total_fea.npy              float32 [rows, dimension]
 //     manifest.json              what it is, and each file's size and SHA-256
+//   scratch/<random id>/         files under way, see scratch.h; emptied at start
 //
 // Errors. UNAVAILABLE STORAGE: the disk is full or failing; nothing was changed. DATA_LOSS STORAGE: what is stored is
 // damaged; the message names the file and what to do. The other codes are named at the functions.
@@ -29,6 +30,7 @@
 #include "server/retrieval/frames.h"
 #include "server/retrieval/recipe.h"
 #include "server/storage/records.h"
+#include "server/storage/scratch.h"
 #include "server/storage/streams.h"
 
 namespace kith::storage {
@@ -86,6 +88,9 @@ class Store {
 
   // Deletes the experiment, its generations, additions and request ids at once. EXPERIMENT_NOT_FOUND.
   absl::Status Delete(std::string_view name);
+
+  // A folder for files that are under way. UNAVAILABLE STORAGE.
+  absl::StatusOr<ScratchFolder> MakeScratch() const;
 
   // What the request was answered with, if it was done within kRequestLifetime and its experiment not deleted since.
   absl::StatusOr<std::optional<RequestRecord>> FindRequest(std::string_view name, std::string_view request_id);

@@ -1,0 +1,55 @@
+#include "client/cli/output_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace kith::cli {
+
+OutputFile::~OutputFile() {
+  if (descriptor_ >= 0) close(descriptor_);
+  if (!temporary_.empty()) unlink(temporary_.c_str());
+}
+
+absl::Status OutputFile::Open() {
+  struct stat info = {};
+  if (stat(path_.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path_, S_ISDIR(info.st_mode) ? ": is a folder; give a file's name" : ": is not a plain file"));
+  }
+  std::string temporary = absl::StrCat(path_, ".", getpid(), ".tmp");
+  descriptor_ = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) return absl::ErrnoToStatus(errno, absl::StrCat(path_, ": cannot be created"));
+  temporary_ = std::move(temporary);
+  return absl::OkStatus();
+}
+
+absl::Status OutputFile::Write(absl::Span<const char> bytes) {
+  if (descriptor_ < 0) {
+    if (absl::Status opened = Open(); !opened.ok()) return opened;
+  }
+  while (!bytes.empty()) {
+    const ssize_t count = write(descriptor_, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return absl::ErrnoToStatus(errno, absl::StrCat(path_, ": cannot be written"));
+    bytes.remove_prefix(static_cast<size_t>(count));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status OutputFile::Commit() {
+  if (absl::Status opened = Write({}); !opened.ok()) return opened;
+  if (close(std::exchange(descriptor_, -1)) != 0 || rename(temporary_.c_str(), path_.c_str()) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat(path_, ": cannot be written"));
+  }
+  temporary_.clear();
+  return absl::OkStatus();
+}
+
+}  // namespace kith::cli

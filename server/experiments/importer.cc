@@ -1,0 +1,136 @@
+#include "server/experiments/importer.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/status.h"
+#include "server/retrieval/foreign_index.h"
+#include "server/retrieval/platform.h"
+#include "server/storage/file.h"
+
+namespace kith::experiments {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kLimitMemory = false;
+#else
+constexpr bool kLimitMemory = true;
+#endif
+
+constexpr int64_t kMaxShapeBytes = 64;
+constexpr int64_t kFileSlack = 1 << 20;
+
+SubprocessLimits LimitsFor(const IndexFile& file, const ImportOptions& options) {
+  SubprocessLimits limits;
+  if (kLimitMemory && options.memory_slack > 0) {
+    limits.memory_bytes = options.memory_per_byte * file.bytes + options.memory_slack;
+  }
+  limits.file_bytes = std::max(options.max_frame_bytes, file.bytes) + kFileSlack;
+  limits.cpu_seconds = options.cpu_seconds;
+  limits.time = options.time;
+  return limits;
+}
+
+// The text of a process that a file may have taken over.
+std::string Printable(std::string text) {
+  for (char& c : text) {
+    if (!absl::ascii_isprint(c)) c = '?';
+  }
+  return text;
+}
+
+absl::Status ErrorOf(const std::string& output) {
+  const size_t end = output.find('\n');
+  const std::string reason = output.substr(0, end);
+  const std::string message = end == std::string::npos ? "" : Printable(output.substr(end + 1));
+  for (const Reason known : {Reason::kMemoryBudget, Reason::kStorage}) {
+    if (reason == ReasonName(known)) return Error(known, message);
+  }
+  return Error(Reason::kBadIndex, message.empty() ? "the index could not be read" : message);
+}
+
+absl::Status OutcomeOf(const SubprocessResult& result, const ImportOptions& options) {
+  if (result.cancelled) return Error(Reason::kCancelled, "the import was cancelled");
+  if (result.timed_out || result.signal == SIGXCPU || result.signal == SIGKILL) {
+    return Error(Reason::kMemoryBudget,
+                 absl::StrCat("reading the index took more than ", absl::FormatDuration(options.time), " or ",
+                              options.cpu_seconds, " s of a processor; it is too large, or damaged"));
+  }
+  if (result.signal != 0) {
+    return Error(Reason::kBadIndex, absl::StrCat("the index is damaged: reading it ended a process of its own by signal ",
+                                                 result.signal, "; copy the file again, or make it anew"));
+  }
+  return result.exit_code == 0 ? absl::OkStatus() : ErrorOf(result.output);
+}
+
+absl::StatusOr<retrieval::UnpackedShape> ReadShape(const std::string& path) {
+  auto file = storage::InputFile::Open(path);
+  if (!file.ok()) return file.status();
+  std::string text(kMaxShapeBytes, '\0');
+  const auto count = file->Read(absl::MakeSpan(text));
+  if (!count.ok()) return count.status();
+  text.resize(*count);
+  return retrieval::ParseUnpackedShape(text);
+}
+
+absl::StatusOr<retrieval::Frames> ReadFrames(const std::string& folder, int64_t max_bytes) {
+  const auto shape = ReadShape(absl::StrCat(folder, "/", retrieval::kUnpackedShape));
+  if (!shape.ok()) return shape.status();
+  auto file = storage::InputFile::Open(absl::StrCat(folder, "/", retrieval::kUnpackedFrames));
+  if (!file.ok()) return file.status();
+  const auto size = file->Size();
+  if (!size.ok()) return size.status();
+  const auto row_bytes = static_cast<int64_t>(sizeof(float)) * shape->dimension;
+  if (*size > max_bytes || *size % row_bytes != 0 || *size / row_bytes != shape->rows) {
+    return Error(Reason::kBadIndex, "reading the index gave no result that fits");
+  }
+  retrieval::Frames frames{shape->dimension, std::vector<float>(static_cast<size_t>(*size) / sizeof(float))};
+  absl::Status status =
+      file->ReadExactly({reinterpret_cast<char*>(frames.values.data()), frames.values.size() * sizeof(float)});
+  if (!status.ok()) return status;
+  return frames;
+}
+
+}  // namespace
+
+int ReadIndexFile(const std::string& file, const std::string& folder, const std::string& max_frame_bytes) {
+  int64_t max_bytes = 0;
+  if (!absl::SimpleAtoi(max_frame_bytes, &max_bytes)) return 2;
+  retrieval::InitializeFaiss();
+  const absl::Status status = retrieval::UnpackIndex(file, folder, max_bytes);
+  if (status.ok()) return 0;
+  std::printf("%s\n%s", ReasonOf(status).c_str(), std::string(status.message()).c_str());
+  std::fflush(stdout);
+  return 1;
+}
+
+absl::StatusOr<ImportedIndex> ReadImport(const IndexFile& file, const ImportOptions& options,
+                                         const std::function<bool()>& cancelled, ImportObserver on_measured) {
+  const std::string folder = file.folder.PathOf("unpacked");
+  if (absl::Status status = storage::MakeFolder(folder); !status.ok()) return status;
+  const auto result =
+      RunSubprocess(options.program, {kReadIndexFlag, file.path, folder, absl::StrCat(options.max_frame_bytes)},
+                    LimitsFor(file, options), cancelled);
+  if (!result.ok()) return result.status();
+  if (absl::Status status = OutcomeOf(*result, options); !status.ok()) return status;
+
+  auto frames = ReadFrames(folder, options.max_frame_bytes);
+  if (!frames.ok()) return frames.status();
+  auto source = storage::InputFile::Open(absl::StrCat(folder, "/", retrieval::kUnpackedIndex));
+  if (!source.ok()) return source.status();
+  ImportedIndex imported{nullptr, *std::move(frames)};
+  auto index = retrieval::AdoptIndex([&](absl::Span<char> out) { return source->Read(out); }, imported.frames.view(),
+                                     retrieval::NprobeInName(file.name), file.sha256, on_measured);
+  if (!index.ok()) return index.status();
+  imported.index = *std::move(index);
+  return imported;
+}
+
+}  // namespace kith::experiments

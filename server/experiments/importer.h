@@ -1,0 +1,60 @@
+// From an uploaded index file to an index that the server can hold.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/base/subprocess.h"
+#include "server/retrieval/frames.h"
+#include "server/retrieval/index.h"
+#include "server/storage/scratch.h"
+
+namespace kith::experiments {
+
+// The first argument with which kithd reads an index file instead of serving: --read-index-file FILE FOLDER MAX_BYTES.
+inline constexpr char kReadIndexFlag[] = "--read-index-file";
+
+// What that does, in the process that was started for it: unpacks the file (retrieval::UnpackIndex). Gives the exit
+// code, and prints "REASON\nmessage" where it failed.
+int ReadIndexFile(const std::string& file, const std::string& folder, const std::string& max_frame_bytes);
+
+struct ImportOptions {
+  std::string program = kOwnProgram;  // kithd: what reads the file
+  // Of the process that reads it: memory_per_byte times the file's size, and memory_slack besides; 0: no limit, for
+  // builds with sanitizers, which reserve address space without end.
+  int64_t memory_per_byte = 4;
+  int64_t memory_slack = int64_t{2} << 30;
+  int cpu_seconds = 600;
+  absl::Duration time = absl::Minutes(20);
+  int64_t max_file_bytes = int64_t{8} << 30;   // larger uploads are refused
+  int64_t max_frame_bytes = int64_t{8} << 30;  // so are indexes of more vectors
+};
+
+// An uploaded file in a folder of its own, which goes away with it.
+struct IndexFile {
+  storage::ScratchFolder folder;
+  std::string path;
+  std::string name;  // as the client calls it
+  int64_t bytes = 0;
+  std::string sha256;
+};
+
+struct ImportedIndex {
+  std::unique_ptr<retrieval::Index> index;
+  retrieval::Frames frames;  // those in it
+};
+
+// Told that the file has been checked, then how far the recall measurement is; false stops it.
+using ImportObserver = absl::FunctionRef<bool(int64_t done, int64_t total)>;
+
+// Reads `file` in a process of its own, then what that found. BAD_INDEX, MEMORY_BUDGET, STORAGE; CANCELLED where
+// `cancelled` or the observer said so.
+absl::StatusOr<ImportedIndex> ReadImport(const IndexFile& file, const ImportOptions& options,
+                                         const std::function<bool()>& cancelled, ImportObserver on_measured);
+
+}  // namespace kith::experiments
