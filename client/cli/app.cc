@@ -27,6 +27,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddImportCommand(app, context);
   AddExportCommand(app, context);
   AddFramesCommand(app, context);
+  AddLinkCommand(app, context);
   AddListCommand(app, context);
   AddShowCommand(app, context);
   AddDeleteCommand(app, context);

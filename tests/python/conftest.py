@@ -20,10 +20,10 @@ PATIENCE = 60  # seconds until a test gives a condition up
 class Server:
     """kithd on a free port of this machine."""
 
-    def __init__(self, folder):
-        self.log = open(folder / "kithd.log", "wb")
+    def __init__(self, folder, listen="127.0.0.1:0"):
+        self.log = open(folder / "kithd.log", "ab")
         self.process = subprocess.Popen(
-            [BIN / "kithd", "--config", TOP / "config" / "kithd.yaml", "--listen", "127.0.0.1:0"]
+            [BIN / "kithd", "--config", TOP / "config" / "kithd.yaml", "--listen", listen]
             + ["--data-dir", folder / "data"],
             stdout=subprocess.PIPE,
             stderr=self.log,
@@ -31,7 +31,7 @@ class Server:
         )
         assert select.select([self.process.stdout], [], [], PATIENCE)[0], "kithd says nothing"
         line = self.process.stdout.readline()
-        assert line.startswith("listening on "), (folder / "kithd.log").read_text()
+        assert line.startswith("listening on "), (folder / "kithd.log").read_text(errors="replace")
         self.target = line.split()[-1]
 
     def stop(self):

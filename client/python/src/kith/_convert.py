@@ -221,6 +221,8 @@ def call_metadata(experiment: str) -> Tuple[Tuple[str, str], ...]:
 
 def percent_encoded(name: str) -> str:
     """RFC 3986: unreserved characters as they are, every other byte as %XX. InvalidArgument for what is no text."""
+    if not isinstance(name, str):
+        raise InvalidArgument(f"the name {name!r} is no text", reason="BAD_PARAMETER")
     try:
         return urllib.parse.quote(name, safe="")
     except UnicodeEncodeError as error:

@@ -6,13 +6,14 @@ result. `kith.Client` and `kith.aio.Client` only differ in how they make the Rpc
 
 from __future__ import annotations
 
+import functools
 import os
 import tempfile
 import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Generator, Iterable, List, Optional, Tuple, TypeVar, Union
+from typing import Any, BinaryIO, Callable, Generator, Iterable, List, Optional, Tuple, TypeVar, Union, cast
 
 import numpy as np
 
@@ -32,6 +33,7 @@ from kith.types import (
 from kith.v1 import experiments_pb2, retrieval_pb2
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 Operation = Generator["Rpc", Any, T]
 OnProgress = Optional[Callable[[Progress], None]]
 
@@ -42,6 +44,17 @@ BYTES_PER_NEIGHBOUR = 12  # an id and a distance
 DEFAULT_K = 8
 RETRIES = 2
 FIRST_PAUSE = 0.1  # seconds
+
+
+def _of_a_name(operation: F) -> F:
+    """Checks the experiment's name, the first argument, before a message is made of it."""
+
+    @functools.wraps(operation)
+    def checked(name: str, *arguments: Any, **keywords: Any) -> Any:
+        convert.percent_encoded(name)
+        return operation(name, *arguments, **keywords)
+
+    return cast(F, checked)
 
 
 class Deadline:
@@ -84,6 +97,7 @@ class Rpc:
         return pause if self.deadline.allows(pause) else None
 
 
+@_of_a_name
 def search(
     name: str, frames: Any, k: Optional[int], nprobe: Optional[int], k_factor: Optional[float], deadline: Deadline
 ) -> Operation[SearchResult]:
@@ -100,6 +114,7 @@ def search(
     return convert.join_searches(parts)
 
 
+@_of_a_name
 def expand(
     name: str, frames: Any, params: retrieval_pb2.ExpandParams, deadline: Deadline, repeatable: bool = True
 ) -> Operation[ExpandResult]:
@@ -129,6 +144,7 @@ def _in_parts(
     raise Aborted("the experiment was trained anew again and again during the call; try again later")
 
 
+@_of_a_name
 def train(
     name: str,
     frames: Optional[FrameInput],
@@ -144,6 +160,7 @@ def train(
     return (yield from _build(Rpc("Retrieval", "Train", name, upload, deadline), on_progress))
 
 
+@_of_a_name
 def import_index(
     name: str, path: Union[str, "os.PathLike[str]"], on_progress: OnProgress, deadline: Deadline
 ) -> Operation[Experiment]:
@@ -165,6 +182,7 @@ def _build(rpc: Rpc, on_progress: OnProgress) -> Operation[Experiment]:
     return convert.experiment_of(answer.experiment)
 
 
+@_of_a_name
 def add(name: str, frames: FrameInput, request_id: str, deadline: Deadline) -> Operation[AddResult]:
     opening = retrieval_pb2.AddRequest(experiment=name, request_id=request_id or uuid.uuid4().hex)
     upload = FrameUpload(opening, frames)
@@ -184,17 +202,20 @@ def list_experiments(deadline: Deadline) -> Operation[List[Experiment]]:
             return experiments
 
 
+@_of_a_name
 def show(name: str, deadline: Deadline) -> Operation[Experiment]:
     answer = yield Rpc("Experiments", "Get", name, experiments_pb2.GetExperimentRequest(name=name), deadline)
     return convert.experiment_of(answer.experiment)
 
 
+@_of_a_name
 def delete(name: str, deadline: Deadline) -> Operation[None]:
     # Once only: a second attempt after a lost answer would find nothing and call that an error.
     request = experiments_pb2.DeleteExperimentRequest(name=name)
     yield Rpc("Experiments", "Delete", name, request, deadline, repeatable=False)
 
 
+@_of_a_name
 def frames_of(
     name: str, first_id: int, count: Optional[int], deadline: Deadline
 ) -> Operation[Tuple[FloatArray, int]]:
@@ -230,6 +251,7 @@ def frames_of(
     return frames, head.generation
 
 
+@_of_a_name
 def export_index(
     name: str, path: Union[str, "os.PathLike[str]"], deadline: Deadline
 ) -> Operation[ExportResult]:

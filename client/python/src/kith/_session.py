@@ -17,6 +17,7 @@ class Session:
     def __init__(self, name: str, mode: str, params: retrieval_pb2.ExpandParams, budget: Optional[float]) -> None:
         if mode not in ("expand", "search"):
             raise InvalidArgument(f"mode is {mode!r}; it must be expand or search", reason="BAD_PARAMETER")
+        convert.percent_encoded(name)  # says now what is wrong with it
         self.method = "StreamExpand" if mode == "expand" else "StreamSearch"
         self._result = convert.expand_result if mode == "expand" else convert.search_result
         self._request: Any = getattr(retrieval_pb2, f"{self.method}Request")
