@@ -81,6 +81,12 @@ def test_rvcs_blend_through_it_is_expand(client, imported, queries):
     whole = queries[(ids >= 0).all(axis=1)]  # RVC gives NaN or drops the block for the others
     expected = client.expand("my voice", whole, index_rate=0.75).frames
     np.testing.assert_allclose(rvc_blend(index, big_npy, whole, 0.75), expected, rtol=1e-3, atol=1e-4)
+    half = whole.astype(np.float16)[np.newaxis]
+    blended = index.blend(half, 0.75)
+    assert (blended.dtype, blended.shape) == (half.dtype, half.shape)
+    np.testing.assert_allclose(blended[0], expected, rtol=0.01, atol=0.01)
+    index.nprobe = index.nlist
+    assert not np.array_equal(index.blend(queries), client.expand("my voice", queries).frames)
 
 
 def test_another_dimension_is_an_assertion_error_as_in_faiss(imported, queries):

@@ -78,6 +78,8 @@ def test_mistakes_of_the_caller_are_told(server, voice, queries):
         kith.rvc.Retriever(voice, budget=0)
     with pytest.raises(kith.InvalidArgument):
         kith.rvc.Retriever(voice, weighting="best")
+    with pytest.raises(FileNotFoundError):
+        kith.rvc.Retriever("logs/absent/voice.index")
 
 
 def test_it_comes_back_with_the_server(tmp_path, frames, queries):

@@ -63,6 +63,17 @@ def as_frames(frames: Any) -> FloatArray:
         return np.ascontiguousarray(array, dtype="<f4")
 
 
+def like(frames: Any, result: FloatArray) -> Any:
+    """`result` as what `frames` is: a torch tensor on its device, or a numpy array; its shape and floating dtype."""
+    if hasattr(frames, "detach") and hasattr(frames, "cpu"):
+        import torch  # it is there, or there would be no tensor
+
+        return torch.from_numpy(result).reshape(frames.shape).to(device=frames.device, dtype=frames.dtype)
+    array = np.asarray(frames)
+    kind = array.dtype if array.dtype.kind == "f" else np.dtype(np.float32)
+    return result.reshape(array.shape).astype(kind, copy=False)
+
+
 def batch_of(frames: FloatArray) -> types_pb2.FloatBatch:
     return types_pb2.FloatBatch(dimension=frames.shape[1], raw=frames.tobytes())
 

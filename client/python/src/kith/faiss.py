@@ -21,9 +21,10 @@ from typing import Any, List, Optional, Tuple, Union
 import numpy as np
 import numpy.typing as npt
 
+from kith import _convert as convert
 from kith import _voices
 from kith._channel import resolve_target
-from kith._convert import FloatArray, as_frames
+from kith._convert import FloatArray
 from kith._voices import Voice
 from kith.client import Client
 from kith.errors import FailedPrecondition, InvalidArgument, Unavailable
@@ -86,14 +87,14 @@ class RemoteIndex:
             params: an object with nprobe or k_factor, as faiss.SearchParametersIVF, for this search only.
             D, I: arrays to fill instead of new ones.
         """
-        queries = as_frames(x)
+        queries = convert.as_frames(x)
         assert queries.shape[1] == self.d, f"frames of dimension {queries.shape[1]}; {self.url} has {self.d}"
         if len(queries) == 0:
             distances, ids = np.empty((0, k), np.float32), np.empty((0, k), np.int64)
         else:
-            nprobe = getattr(params, "nprobe", self.nprobe) if self.nlist else None
-            k_factor = getattr(params, "k_factor", self.k_factor) if self._experiment.k_factor else None
-            result = self._client.search(self.name, queries, k, nprobe=nprobe, k_factor=k_factor)
+            result = self._client.search(
+                self.name, queries, k, nprobe=self._nprobe(params), k_factor=self._k_factor(params)
+            )
             distances, ids = result.distances, result.ids
             self._check(result.generation, ids)
         return _filled(D, distances), _filled(I, ids)
@@ -110,6 +111,24 @@ class RemoteIndex:
     def reconstruct(self, key: int, x: Optional[FloatArray] = None) -> FloatArray:
         """The stored frame `key`, float32 [d]."""
         return _filled(x, self.reconstruct_n(int(key), 1)[0])
+
+    def blend(self, frames: Any, index_rate: float = 1.0) -> Any:
+        """index_rate * neighbours + (1 - index_rate) * frames with the 8 nearest, as RVC blends, in one round trip.
+
+        Not faiss's. `frames` is [n, d] or [1, n, d], numpy or torch; the result has its shape, dtype, kind and device.
+        For real-time loops see kith.rvc.Retriever.
+        """
+        result = self._client.expand(
+            self.name, frames, index_rate=index_rate, nprobe=self._nprobe(None), k_factor=self._k_factor(None)
+        )
+        return convert.like(frames, result.frames)
+
+    def _nprobe(self, params: Any) -> Optional[int]:
+        """For one request; None for an index without lists, which takes none."""
+        return getattr(params, "nprobe", self.nprobe) if self.nlist else None
+
+    def _k_factor(self, params: Any) -> Optional[float]:
+        return getattr(params, "k_factor", self.k_factor) if self._experiment.k_factor else None
 
     def __repr__(self) -> str:
         return f"<RemoteIndex {self.url}: {self.ntotal} x {self.d}, {self._experiment.factory}>"

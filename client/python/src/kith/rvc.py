@@ -7,8 +7,6 @@ import threading
 import time
 from typing import Any, Optional, Union
 
-import numpy as np
-
 from kith import _convert as convert
 from kith import _operations as operations
 from kith import _voices
@@ -38,6 +36,10 @@ class Retriever:
         budget: seconds for a block, conversion included.
         k, nprobe, k_factor: as for `kith.Client.search`; None: the experiment's own.
         weighting, alpha: as for `kith.Client.expand`.
+
+    Raises:
+        FileNotFoundError: `voice` is a path at which there is nothing.
+        InvalidArgument: a parameter is out of its range.
 
     Attributes:
         blocks: how many blend() was given (with an index_rate above 0).
@@ -73,6 +75,10 @@ class Retriever:
         text = os.fspath(voice)
         is_file = self._voice is None and os.path.isfile(text)
         if self._voice is None and not is_file:
+            if "/" in text or os.sep in text:  # no experiment has such a name
+                raise FileNotFoundError(f"{text} is neither an index file nor the name of a voice")
+            if not text:
+                raise InvalidArgument("the voice's name is empty", reason="BAD_PARAMETER")
             self._voice = Voice(resolve_target(target), text)
         self._client = Client(resolve_target(target) if self._voice is None else self._voice.target)
         if is_file:
@@ -111,7 +117,7 @@ class Retriever:
             self.bypassed += 1
             self.last_error = error
             return frames
-        return _like(frames, blended)
+        return convert.like(frames, blended)
 
     def ready(self, timeout: Optional[float] = None) -> bool:
         """Waits until an index file given is imported; at once True for any other voice. False after `timeout` seconds."""
@@ -151,13 +157,3 @@ class Retriever:
                 self._import_error = error if isinstance(error, KithError) else KithError(str(error))
             self._closed.wait(_RETRY_PAUSE)
 
-
-def _like(frames: Any, blended: Any) -> Any:
-    """`blended` as what `frames` is: a torch tensor on its device, or a numpy array; its shape and dtype."""
-    if hasattr(frames, "detach") and hasattr(frames, "cpu"):
-        import torch  # it is there, or there would be no tensor
-
-        return torch.from_numpy(blended).reshape(frames.shape).to(device=frames.device, dtype=frames.dtype)
-    array = np.asarray(frames)
-    kind = array.dtype if array.dtype.kind == "f" else np.float32
-    return blended.reshape(array.shape).astype(kind, copy=False)
