@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import urllib.parse
-from typing import Any, List, Optional, Tuple, Union
+from typing import Any, List, Optional, Tuple, Type, TypeVar, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from kith.types import (
 )
 from kith.v1 import experiments_pb2, retrieval_pb2, types_pb2
 
+M = TypeVar("M")
 FloatArray = npt.NDArray[np.float32]
 
 _METRICS = {
@@ -240,13 +241,13 @@ def percent_encoded(name: str) -> str:
         raise InvalidArgument(f"the name {name!r} is no Unicode text: {error.reason}", reason="BAD_PARAMETER") from None
 
 
-def _message(kind: Any, **fields: Any) -> Any:
+def _message(kind: Type[M], **fields: Any) -> M:
     """A message of the fields that are not None. InvalidArgument for a value that its field cannot hold."""
     try:
         return kind(**{name: value for name, value in fields.items() if value is not None})
     except (TypeError, ValueError) as error:
         given = ", ".join(f"{name}={value!r}" for name, value in fields.items() if value is not None)
-        raise InvalidArgument(f"{kind.DESCRIPTOR.name}({given}): {error}", reason="BAD_PARAMETER") from None
+        raise InvalidArgument(f"{kind.__name__}({given}): {error}", reason="BAD_PARAMETER") from None
 
 
 def _one_of(what: str, value: str, known: Any) -> Any:

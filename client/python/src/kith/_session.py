@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import collections
-from typing import Any, Deque, Optional
+from typing import Any, Callable, Deque, Optional, Union
 
 from kith import _convert as convert
 from kith.errors import InvalidArgument, from_status
-from kith.types import Block
+from kith.types import Block, ExpandResult, SearchResult
 from kith.v1 import retrieval_pb2
 
 
@@ -19,7 +19,9 @@ class Session:
             raise InvalidArgument(f"mode is {mode!r}; it must be expand or search", reason="BAD_PARAMETER")
         convert.percent_encoded(name)  # says now what is wrong with it
         self.method = "StreamExpand" if mode == "expand" else "StreamSearch"
-        self._result = convert.expand_result if mode == "expand" else convert.search_result
+        self._result: Callable[[Any, int], Union[ExpandResult, SearchResult]] = convert.search_result
+        if mode == "expand":
+            self._result = convert.expand_result
         self._request: Any = getattr(retrieval_pb2, f"{self.method}Request")
         self._open = retrieval_pb2.StreamOpen(experiment=name)
         self._open.params.CopyFrom(params if mode == "expand" else retrieval_pb2.ExpandParams(search=params.search))

@@ -269,7 +269,7 @@ class _Upload:
             else:
                 requests: Iterator[Any] = iter(source)
                 while True:
-                    request = await asyncio.to_thread(next, requests, None)
+                    request = await asyncio.to_thread(lambda: next(requests, None))
                     if request is None:
                         break
                     yield request

@@ -16,7 +16,7 @@ import importlib
 import os
 import threading
 import warnings
-from typing import Any, List, Optional, Tuple, Union
+from typing import Any, List, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -106,11 +106,13 @@ class RemoteIndex:
         count = self.ntotal - n0 if ni == -1 else ni
         if n0 < 0 or count < 0 or n0 + count > self.ntotal:
             raise InvalidArgument(f"frames {n0} to {n0 + count - 1}; {self.url} has 0 to {self.ntotal - 1}")
-        return _filled(x, self._frames()[n0 : n0 + count].copy())
+        frames: FloatArray = _filled(x, self._frames()[n0 : n0 + count].copy())
+        return frames
 
     def reconstruct(self, key: int, x: Optional[FloatArray] = None) -> FloatArray:
         """The stored frame `key`, float32 [d]."""
-        return _filled(x, self.reconstruct_n(int(key), 1)[0])
+        frame: FloatArray = _filled(x, self.reconstruct_n(int(key), 1)[0])
+        return frame
 
     def blend(self, frames: Any, index_rate: float = 1.0) -> Any:
         """index_rate * neighbours + (1 - index_rate) * frames with the 8 nearest, as RVC blends, in one round trip.
@@ -247,7 +249,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> List[str]:
-    own: Union[set, frozenset] = set(globals())  # type: ignore[type-arg]
+    own = set(globals())
     try:
         return sorted(own | set(dir(importlib.import_module("faiss"))))
     except ModuleNotFoundError:
