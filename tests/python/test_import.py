@@ -3,7 +3,7 @@
 import faiss
 import numpy as np
 import pytest
-from conftest import assert_same_neighbours, build_index
+from conftest import assert_same_neighbours, build_index, speech
 
 import kith
 
@@ -42,10 +42,10 @@ def test_an_exported_file_answers_the_same_in_faiss(client, frames, queries, tmp
     np.testing.assert_array_equal(big_npy, client.frames("exported"))
 
 
-def test_an_export_into_a_folder_has_rvcs_name(client, frames, tmp_path):
-    client.train("named", frames, recipe="rvc")
+def test_an_export_into_a_folder_has_rvcs_name(client, tmp_path):
+    client.train("named", speech(500, 768), recipe="rvc")
     path = client.export_index("named", tmp_path).path
-    assert path.startswith(f"{tmp_path}/added_IVF") and "named" in path
+    assert path.startswith(f"{tmp_path}/added_IVF") and path.endswith("_named_v2.index")
     assert [str(entry) for entry in tmp_path.iterdir()] == [path]
 
 
