@@ -48,11 +48,11 @@ def generate(target: Path) -> None:
     command = [*protoc(), f"-I{proto_folder()}"]
     vendored = target / "kith" / "_rpc"
     vendored.mkdir(parents=True, exist_ok=True)
-    subprocess.check_call([*command, f"--python_out={target}", f"--pyi_out={target}", f"--grpc_python_out={target}", *API])
-    subprocess.check_call([*command, f"--python_out={vendored}", f"--pyi_out={vendored}", *GOOGLE])
+    for folder, files, more in ((target, API, [f"--grpc_python_out={target}"]), (vendored, GOOGLE, [])):
+        subprocess.check_call([*command, f"--python_out={folder}", f"--pyi_out={folder}", *more, *files])
     for path in (target / "kith" / "v1").glob("*_pb2*.py*"):
-        text = path.read_text(encoding="utf-8")
-        path.write_text(re.sub(r"^from google\.rpc import", "from kith._rpc import", text, flags=re.M), encoding="utf-8")
+        text = re.sub(r"^from google\.rpc import", "from kith._rpc import", path.read_text("utf-8"), flags=re.M)
+        path.write_text(text, "utf-8")
 
 
 class BuildPy(build_py):

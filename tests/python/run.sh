@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs client/python into a venv of its own, without the network, and runs its tests there. Exit code 77 (ctest: skipped)
-# where Python or a package is missing.
+# Installs client/python into a venv of its own, without the network, and runs its tests there. Exit code 77 (ctest:
+# skipped) where Python or a package is missing.
 #
 # Usage: tests/python/run.sh WORK_FOLDER BIN_FOLDER [PYTEST_ARGUMENT...]
 set -euo pipefail

@@ -20,7 +20,8 @@ def test_an_imported_file_answers_as_faiss_does_on_it(client, frames, queries, t
     judge = build_index(frames, factory, metric, nprobe=3)
     faiss.write_index(judge, str(tmp_path / "voice.index"))
     phases = []
-    built = client.import_index("imported", tmp_path / "voice.index", on_progress=lambda step: phases.append(step.phase))
+    path = tmp_path / "voice.index"
+    built = client.import_index("imported", path, on_progress=lambda step: phases.append(step.phase))
     assert phases[-1] == "done"
     assert (built.rows, built.dimension) == frames.shape
     result = client.search("imported", queries, k=8)

@@ -70,5 +70,6 @@ def test_an_sdist_carries_the_proto_files(tmp_path):
         files.extractall(tmp_path / "unpacked")
     assert {"proto/kith/v1/retrieval.proto", "proto/google/rpc/status.proto", "src/kith/py.typed"} <= names
     (folder,) = (tmp_path / "unpacked").iterdir()
-    subprocess.run([sys.executable, "-W", "ignore", "setup.py", "-q", "build_py", "-d", tmp_path / "built"], cwd=folder, check=True)
+    build = [sys.executable, "-W", "ignore", "setup.py", "-q", "build_py", "-d", tmp_path / "built"]
+    subprocess.run(build, cwd=folder, check=True)
     assert (tmp_path / "built/kith/v1/retrieval_pb2_grpc.py").is_file()

@@ -11,7 +11,7 @@ real-time loops.
 """
 
 from kith import aio
-from kith.client import BlockStream, Client
+from kith.client import Client
 from kith.errors import (
     Aborted,
     AlreadyExists,
@@ -26,6 +26,7 @@ from kith.errors import (
     ResourceExhausted,
     Unavailable,
 )
+from kith.streams import BlockStream
 from kith.types import (
     AddResult,
     Block,

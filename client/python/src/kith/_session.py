@@ -18,6 +18,7 @@ class Session:
         if mode not in ("expand", "search"):
             raise InvalidArgument(f"mode is {mode!r}; it must be expand or search", reason="BAD_PARAMETER")
         convert.percent_encoded(name)  # says now what is wrong with it
+        self.name = name
         self.method = "StreamExpand" if mode == "expand" else "StreamSearch"
         self._result: Callable[[Any, int], Union[ExpandResult, SearchResult]] = convert.search_result
         if mode == "expand":

@@ -81,8 +81,8 @@ def shared_client(target: str) -> Client:
 
 
 def name_for(path: PathLike, checksum: str) -> str:
-    """The name of an imported file: the voice's as RVC puts it into the file name, and the start of the checksum, so that
-    it never takes the place of another voice.
+    """The name of an imported file: the voice's as RVC puts it into the file name, and the start of the checksum, so
+    that it never takes the place of another voice.
     """
     stem = Path(path).stem
     found = re.fullmatch(r"(?:added|trained)_.*?_nprobe_\d+_(.+?)(?:_v[12])?", stem)

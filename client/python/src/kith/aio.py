@@ -138,7 +138,8 @@ class Client:
             convert.search_params(k, nprobe, k_factor), index_rate, weighting, alpha, include_query, unit_norm
         )
         session = Session(name, mode, params, budget)
-        return BlockStream(self, session, name, self._any_time(timeout).of_request())
+        method = getattr(self._stubs["Retrieval"], session.method)
+        return BlockStream(self.target, method, session, self._any_time(timeout).of_request())
 
     async def list(self, *, timeout: Optional[float] = None) -> List[Experiment]:
         """See `kith.Client.list`."""
@@ -279,19 +280,18 @@ class _Upload:
 
 
 class BlockStream:
-    """Blocks of frames over one open stream; as `kith.client.BlockStream`, with coroutines::
+    """Blocks of frames over one open stream; as `kith.BlockStream`, with coroutines::
 
         async with client.stream("my-voice", budget=0.2) as stream:
             await stream.write(frames)
             block = await stream.read()
     """
 
-    def __init__(self, client: Client, session: Session, name: str, timeout: Optional[float]) -> None:
-        self._target = client.target
+    def __init__(self, target: str, method: Any, session: Session, timeout: Optional[float]) -> None:
+        self._target = target
         self._session = session
         self._opened = False
-        method = getattr(client._stubs["Retrieval"], session.method)
-        self._call = method(timeout=timeout, metadata=convert.call_metadata(name))
+        self._call = method(timeout=timeout, metadata=convert.call_metadata(session.name))
 
     async def write(self, frames: Any, sequence: Optional[int] = None) -> int:
         """Sends a block [n, d] and gives its number: `sequence`, or one more than the last. Raises where the stream is

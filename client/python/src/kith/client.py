@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import threading
 import time
 from types import TracebackType
@@ -18,9 +17,9 @@ from kith._convert import FloatArray
 from kith._operations import Deadline, OnProgress, Operation, Rpc
 from kith._session import Session
 from kith._upload import FrameInput
+from kith.streams import BlockStream
 from kith.types import (
     AddResult,
-    Block,
     ExpandResult,
     Experiment,
     ExportResult,
@@ -35,9 +34,9 @@ T = TypeVar("T")
 class Client:
     """A connection to a Kith server. Thread-safe; connects at the first call. A context manager, which closes it.
 
-    Frames go in as anything that numpy takes for a matrix [n, d] of numbers, of any float dtype and memory order ([1, n,
-    d] and torch tensors too), and travel as float32. Results are numpy arrays. Requests above the server's limits are
-    sent in parts and put together again, all of one generation.
+    Frames go in as anything that numpy takes for a matrix [n, d] of numbers, of any float dtype and memory order
+    ([1, n, d] and torch tensors too), and travel as float32. Results are numpy arrays. Requests above the server's
+    limits are sent in parts and put together again, all of one generation.
 
     Every method raises `kith.KithError` or one of its kinds: `InvalidArgument`, `NotFound`, `Unavailable` where no
     server is reached, and so on. Methods that may be repeated without harm (search, expand, add, list, show, frames,
@@ -175,7 +174,8 @@ class Client:
             convert.search_params(k, nprobe, k_factor), index_rate, weighting, alpha, include_query, unit_norm
         )
         session = Session(name, mode, params, budget)
-        return BlockStream(self, session, name, self._any_time(timeout).of_request())
+        method = getattr(self._stubs["Retrieval"], session.method)
+        return BlockStream(self.target, method, session, self._any_time(timeout).of_request())
 
     def list(self, *, timeout: Optional[float] = None) -> List[Experiment]:
         """All experiments on the server, in the order of their names."""
@@ -338,72 +338,3 @@ class _Upload:
             self.error = error
             self._ready.wait()
             self._cancel()
-
-
-class BlockStream:
-    """Blocks of frames over one open stream, for real time. A context manager, which cancels what still runs; iterating
-    gives the answers, in the order of the blocks.
-
-    One thread may write while another reads; the same may do both::
-
-        with client.stream("my-voice", index_rate=0.75, budget=0.2) as stream:
-            stream.write(frames)
-            block = stream.read()
-            out = frames if block is None or block.error else block.result.frames
-    """
-
-    def __init__(self, client: Client, session: Session, name: str, timeout: Optional[float]) -> None:
-        self._target = client.target
-        self._session = session
-        self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._requests.put(session.opening())
-        self._closed = False
-        method = getattr(client._stubs["Retrieval"], session.method)
-        self._call = method(
-            iter(self._requests.get, None), timeout=timeout, metadata=convert.call_metadata(name)
-        )
-
-    def write(self, frames: Any, sequence: Optional[int] = None) -> int:
-        """Sends a block [n, d] and gives its number: `sequence`, or one more than the last. Does not wait. InvalidArgument
-        for what is no matrix; what else is wrong with a block, its answer says.
-        """
-        if self._closed:
-            raise errors.FailedPrecondition("the stream was closed; open another")
-        request = self._session.block(frames, sequence)
-        self._requests.put(request)
-        return int(request.sequence)
-
-    def read(self) -> Optional[Block]:
-        """The next answer; waits for it. None: the stream ended in order, after close(). Raises where it broke."""
-        try:
-            return self._session.answer(next(self._call))
-        except StopIteration:
-            return None
-        except grpc.RpcError as error:
-            raise errors.from_rpc(error, self._target) from None
-
-    def close(self) -> None:
-        """No more blocks will be written; those sent are still answered."""
-        if not self._closed:
-            self._closed = True
-            self._requests.put(None)
-
-    def cancel(self) -> None:
-        """Ends the stream at once, from any thread; a read() that waits raises Cancelled."""
-        self.close()
-        self._call.cancel()
-
-    def __iter__(self) -> Iterator[Block]:
-        while True:
-            block = self.read()
-            if block is None:
-                return
-            yield block
-
-    def __enter__(self) -> BlockStream:
-        return self
-
-    def __exit__(
-        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
-        self.cancel()

@@ -1,4 +1,4 @@
-"""One family of errors. `KithError` is a RuntimeError, as what faiss raises, so that code written for faiss catches it."""
+"""One family of errors. `KithError` is a RuntimeError, as faiss's are, so that code written for faiss catches it."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ installed. What may be given to `read_index`:
 
 - "kith://HOST:PORT/NAME";
 - a pointer file that `kith link NAME voice.index` wrote, for pipelines that test first whether the path exists;
-- with the variable KITH_SERVER set, an existing index file: it stands for the experiment with the file's checksum, and is
-  imported when it is used for the first time. Without a server the real faiss reads it, with a warning.
+- with the variable KITH_SERVER set, an existing index file: it stands for the experiment with the file's checksum, and
+  is imported when it is used for the first time. Without a server the real faiss reads it, with a warning.
 """
 
 from __future__ import annotations
@@ -137,9 +137,8 @@ class RemoteIndex:
 
     def _ready(self, experiment: Experiment) -> Experiment:
         if experiment.state != "ready":
-            raise FailedPrecondition(
-                f"{experiment.name} is {experiment.state}, not ready {experiment.message}".rstrip(), reason="NOT_TRAINED"
-            )
+            message = f"{experiment.name} is {experiment.state}, not ready {experiment.message}".rstrip()
+            raise FailedPrecondition(message, reason="NOT_TRAINED")
         return experiment
 
     def _frames(self) -> FloatArray:
@@ -197,8 +196,8 @@ def _filled(out: Any, values: Any) -> Any:
 
 
 def read_index(path: Any, *arguments: Any) -> Any:
-    """A `RemoteIndex` for a URL, a pointer file, or an index file that the server has or takes (see the module); else what
-    the real faiss reads from `path`, with a warning.
+    """A `RemoteIndex` for a URL, a pointer file, or an index file that the server has or takes (see the module); else
+    what the real faiss reads from `path`, with a warning.
 
     Raises:
         kith.NotFound, kith.Unavailable, ...: of a URL or pointer file; there is nothing to fall back to.

@@ -30,8 +30,9 @@ class Retriever:
     connection is made again by itself. One thread may call `blend` at a time.
 
     Args:
-        voice: an experiment's name, kith://HOST:PORT/NAME, a pointer file of `kith link`, or an index file, which stands
-            for the experiment of its checksum and is imported in the background where there is none (see `ready`).
+        voice: an experiment's name, kith://HOST:PORT/NAME, a pointer file of `kith link`, or an index file, which
+            stands for the experiment of its checksum and is imported in the background where there is none (see
+            `ready`).
         target: the server for a name or an index file; None: KITH_SERVER, else 127.0.0.1:50051.
         budget: seconds for a block, conversion included.
         k, nprobe, k_factor: as for `kith.Client.search`; None: the experiment's own.
@@ -98,8 +99,8 @@ class Retriever:
             blended.
 
         Raises:
-            InvalidArgument: a mistake of the caller's: frames that are no matrix, of another dimension than the voice's,
-                or an index_rate out of range. Nothing else.
+            InvalidArgument: a mistake of the caller's: frames that are no matrix, of another dimension than the
+                voice's, or an index_rate out of range. Nothing else.
         """
         if not 0 <= index_rate <= 1:
             raise InvalidArgument(f"index_rate is {index_rate}; it must be 0 to 1", reason="BAD_PARAMETER")
@@ -120,7 +121,7 @@ class Retriever:
         return convert.like(frames, blended)
 
     def ready(self, timeout: Optional[float] = None) -> bool:
-        """Waits until an index file given is imported; at once True for any other voice. False after `timeout` seconds."""
+        """Waits until the index file is imported; any other voice is ready at once. False after `timeout` seconds."""
         return self._resolved.wait(timeout)
 
     def close(self) -> None:
