@@ -38,8 +38,8 @@ def test_an_unknown_experiment(client, queries):
         (lambda c, v, q: c.expand(v, q, weighting="best"), "BAD_PARAMETER", "inverse-square"),
         (lambda c, v, q: c.search(v, q[0]), "BAD_BATCH", "[n, d]"),
         (lambda c, v, q: c.search(v, [["a", "b"]]), "BAD_BATCH", "numbers"),
-        (lambda c, v, q: c.train("bad", []), "EMPTY_BATCH", "no frames"),
-        (lambda c, v, q: c.train("bad", [q, q[:, :5]]), "DIMENSION_MISMATCH", "5"),
+        (lambda c, v, q: c.train("bad nothing", []), "EMPTY_BATCH", "no frames"),
+        (lambda c, v, q: c.train("bad mix", [q, q[:, :5]]), "DIMENSION_MISMATCH", "5"),
         (lambda c, v, q: c.train("bad", q, recipe=kith.Recipe(metric="l1")), "BAD_PARAMETER", "l2"),
         (lambda c, v, q: c.train("bad", q, recipe="rcv"), "BAD_PARAMETER", "rcv"),
         (lambda c, v, q: c.train("a/b", q), "BAD_PARAMETER", ""),
@@ -60,9 +60,9 @@ def test_a_mistake_is_named(client, voice, queries, call, reason, says):
 def test_a_file_that_is_no_npy(client, tmp_path):
     (tmp_path / "text.npy").write_text("hello")
     with pytest.raises(kith.InvalidArgument, match="text.npy"):
-        client.train("bad", tmp_path)
+        client.train("bad text", tmp_path)
     with pytest.raises(FileNotFoundError):
-        client.train("bad", tmp_path / "absent.npy")
+        client.train("bad path", tmp_path / "absent.npy")
 
 
 def test_no_server(nowhere, queries):
