@@ -12,6 +12,9 @@ readonly PACKAGES=(
   libyaml-cpp-dev nlohmann-json3-dev
   # tests and benchmarks
   libbenchmark-dev libgmock-dev libgtest-dev
+  # the Python package and its tests (client/python, tests/python)
+  mypy python3-faiss python3-grpcio python3-numpy python3-pip python3-protobuf python3-pytest python3-setuptools
+  python3-venv python3-wheel
 )
 
 say() { echo "setup: $*" >&2; }

@@ -30,6 +30,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddExportCommand(app, context);
   AddFramesCommand(app, context);
   AddTuneCommand(app, context);
+  AddLinkCommand(app, context);
   AddListCommand(app, context);
   AddShowCommand(app, context);
   AddDeleteCommand(app, context);

@@ -17,6 +17,7 @@ void AddImportLogsCommand(CLI::App& app, Context& context);
 void AddExportCommand(CLI::App& app, Context& context);
 void AddFramesCommand(CLI::App& app, Context& context);
 void AddTuneCommand(CLI::App& app, Context& context);
+void AddLinkCommand(CLI::App& app, Context& context);
 void AddListCommand(CLI::App& app, Context& context);
 void AddShowCommand(CLI::App& app, Context& context);
 void AddDeleteCommand(CLI::App& app, Context& context);

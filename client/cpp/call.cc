@@ -1,7 +1,6 @@
 #include "client/cpp/call.h"
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_format.h"
+#include "client/cpp/percent_encode.h"
 
 namespace kith::client {
 namespace {
@@ -10,19 +9,6 @@ constexpr int kRetries = 2;
 constexpr absl::Duration kFirstBackoff = absl::Milliseconds(100);
 
 }  // namespace
-
-std::string PercentEncode(std::string_view text) {
-  std::string encoded;
-  for (const unsigned char byte : text) {
-    const bool unreserved = absl::ascii_isalnum(byte) || byte == '-' || byte == '.' || byte == '_' || byte == '~';
-    if (unreserved) {
-      encoded.push_back(static_cast<char>(byte));
-    } else {
-      absl::StrAppendFormat(&encoded, "%%%02X", byte);
-    }
-  }
-  return encoded;
-}
 
 CallContext::CallContext(std::string_view experiment, absl::Time deadline, Cancellation* cancellation)
     : cancellation_(cancellation) {

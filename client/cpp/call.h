@@ -16,9 +16,6 @@
 
 namespace kith::client {
 
-// RFC 3986: unreserved characters as they are, every other byte as %XX.
-std::string PercentEncode(std::string_view text);
-
 // A grpc::ClientContext that a Cancellation can end.
 class CallContext {
  public:

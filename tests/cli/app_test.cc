@@ -65,8 +65,8 @@ class AppTest : public ::testing::Test {
   const std::string out_ = folder_.path() + "/out.npy";
 };
 
-constexpr const char* kCommands[] = {"train", "add",  "search", "expand", "stream",  "tune",
-                                     "list",  "show", "delete", "health", "generate"};
+constexpr const char* kCommands[] = {"train", "add",  "search", "expand", "stream", "tune",
+                                     "link",  "list", "show",   "delete", "health", "generate"};
 
 TEST(UsageTest, EveryCommandHasHelp) {
   for (const char* command : kCommands) {
@@ -334,6 +334,22 @@ TEST_F(AppTest, ShowListAndDelete) {
 
   EXPECT_EQ(Call({"delete", "a"}).exit_code, kDone);
   EXPECT_EQ(Call({"delete", "x"}).exit_code, kFailed);
+}
+
+TEST_F(AppTest, LinkWritesAFileThatNamesTheVoice) {
+  const std::string link = folder_.path() + "/voice.index";
+  for (int time = 0; time < 2; ++time) {  // a link may take the place of a link
+    const Result result = Call({"link", "a", link.c_str(), "--json"});
+    ASSERT_EQ(result.exit_code, kDone) << result.err;
+    EXPECT_THAT(result.keys(), ElementsAre("url", "file"));
+    std::ostringstream content;
+    content << std::ifstream(link).rdbuf();
+    EXPECT_EQ(content.str(), "kith link 1\nkith://" + target_ + "/a\n");
+  }
+  const Result refused = Call({"link", "a", frames_.c_str()});
+  EXPECT_EQ(refused.exit_code, kFailed);
+  EXPECT_THAT(refused.err, HasSubstr("frames.npy is there and is no link"));
+  EXPECT_TRUE(npy::ReadMatrix(frames_).ok());
 }
 
 TEST_F(AppTest, BadInputFilesAreNamed) {

@@ -1,0 +1,132 @@
+"""What the client speaks of: recipes, experiments, results. Plain values; arrays are numpy's."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import Optional, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from kith.errors import KithError
+
+__all__ = [
+    "AddResult",
+    "Block",
+    "Compression",
+    "Expansion",
+    "Experiment",
+    "ExpandResult",
+    "ExportResult",
+    "Progress",
+    "Recipe",
+    "SearchResult",
+]
+
+
+@dataclass(frozen=True)
+class Compression:
+    """Mini-batch k-means before the index is built: the centres replace the frames."""
+
+    centres: int  #: rows that are left; 1 to the number of frames
+    batch_size: Optional[int] = None  #: rows a step; None: 256 x the server's training threads
+    iterations: Optional[int] = None  #: passes over the frames at most; None: 100
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """Alpha expansion of the stored frames before the index is built, after Compression."""
+
+    neighbors: int  #: stored frames averaged into each, itself included; 1 to the number of frames
+    alpha: Optional[float] = None  #: weights are max(0, cosine)^alpha; 0 or more; None: 3
+    unit_norm: bool = False  #: rows of norm 1 instead of each row's own norm
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an index is made. Empty: the recipe "auto". What is None is the recipe's own."""
+
+    name: str = ""  #: "auto", "rvc", "rvc-2023" or "fastscan"
+    factory: str = ""  #: a faiss factory string; excludes `name`
+    metric: str = "l2"  #: "l2", "inner-product" or "cosine"
+    nprobe: Optional[int] = None  #: default for searches, 1 or more
+    k_factor: Optional[float] = None  #: candidates re-ranked per neighbour, 1 to 1024; None: 4
+    seed: Optional[int] = None  #: of everything random in the training; None: 1234
+    compression: Optional[Compression] = None
+    expansion: Optional[Expansion] = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One voice and what stands of it on the server; the fields are those of kith.v1.Experiment."""
+
+    name: str
+    state: str  #: "training" (its first), "ready", "failed" or "unknown"
+    message: str  #: failed: what happened
+    training: bool  #: a training is under way
+    rows: int  #: frames stored, additions included (faiss's ntotal)
+    dimension: int
+    metric: str  #: "l2", "inner-product" or "cosine"
+    recipe: str  #: empty with an explicit factory, and after an import
+    factory: str
+    nlist: int  #: inverted lists; 0 for an index without
+    nprobe: int  #: default; 0 for an index without lists
+    k_factor: float  #: default; 0 for an index that does not re-rank
+    seed: int
+    generation: int  #: the number of trainings; additions do not change it
+    recall_at_8: float
+    bytes: int  #: in memory
+    resident: bool
+    created: Optional[datetime.datetime]  #: first training finished, UTC
+    updated: Optional[datetime.datetime]  #: last training or addition, UTC
+    compression: Optional[Compression]
+    expansion: Optional[Expansion]
+    source_sha256: str  #: of the index file that was imported, lower-case hex; empty: it was trained
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A step of a training or an import."""
+
+    phase: str  #: "receiving", "queued", "checking", "compressing", "expanding", "training", "adding", ..., "done"
+    done: int  #: rows, iterations, steps or bytes of this phase
+    total: int  #: 0: not known
+
+
+@dataclass(frozen=True)
+class AddResult:
+    first_id: int  #: the frames sent have the ids first_id to first_id + rows - 1
+    rows: int
+    total_rows: int  #: stored now
+    generation: int
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    ids: npt.NDArray[np.int64]  #: [n, k], nearest first; -1 where there is no neighbour
+    distances: npt.NDArray[np.float32]  #: [n, k], as faiss's: squared L2, inner product, or cosine
+    generation: int
+
+
+@dataclass(frozen=True)
+class ExpandResult:
+    frames: npt.NDArray[np.float32]  #: [n, d], the shape of the request
+    passthrough_rows: int  #: rows without any neighbour, given back unchanged
+    generation: int
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    path: str  #: the file written
+    bytes: int
+    generation: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """The answer to one block of a stream: exactly one of `result` and `error` is there."""
+
+    sequence: int  #: as given to write()
+    result: Union[ExpandResult, SearchResult, None]  #: SearchResult from a stream of searches
+    error: Optional[KithError]  #: of this block alone; DeadlineExceeded with reason LATE: its budget was over
