@@ -16,6 +16,11 @@ Json TimeJson(absl::Time time) {
   return TimeText(time);
 }
 
+std::string RecipeText(const Experiment& experiment) {
+  if (!experiment.recipe.empty()) return experiment.recipe;
+  return experiment.source_sha256.empty() ? "(own factory)" : "(imported)";
+}
+
 }  // namespace
 
 Json ExperimentJson(const Experiment& experiment) {
@@ -56,7 +61,7 @@ std::string ExperimentText(const Experiment& experiment) {
   if (experiment.generation == 0) return text;
   absl::StrAppend(&text, "frames:     ", experiment.rows, " x ", experiment.dimension, "\n");
   absl::StrAppend(&text, "metric:     ", std::string(MetricName(experiment.metric)), "\n");
-  absl::StrAppend(&text, "recipe:     ", experiment.recipe.empty() ? "(own factory)" : experiment.recipe, "\n");
+  absl::StrAppend(&text, "recipe:     ", RecipeText(experiment), "\n");
   absl::StrAppend(&text, "index:      ", IndexText(experiment), "\n");
   absl::StrAppend(&text, "generation: ", experiment.generation, "\n");
   absl::StrAppendFormat(&text, "memory:     %.1f MiB%s\n", static_cast<double>(experiment.bytes) / kMebibyte,

@@ -70,14 +70,14 @@ class ProgressCall : public grpc::ServerBidiReactor<Request, Response> {
   Request request_;
 
   std::mutex mutex_;
-  Response writing_response_;         // belongs to the write that is under way
-  std::optional<Response> next_;      // guarded by mutex_
-  std::optional<grpc::Status> end_;   // guarded by mutex_: how the call will end
-  Stage stage_ = Stage::kUploading;   // guarded by mutex_
-  bool busy_ = true;                  // guarded by mutex_: a read, or something in the pool, is under way
-  bool writing_ = false;              // guarded by mutex_
-  bool finished_ = false;             // guarded by mutex_
-  bool cancelled_ = false;            // guarded by mutex_
+  Response writing_response_;        // belongs to the write that is under way
+  std::optional<Response> next_;     // guarded by mutex_
+  std::optional<grpc::Status> end_;  // guarded by mutex_: how the call will end
+  Stage stage_ = Stage::kUploading;  // guarded by mutex_
+  bool busy_ = true;                 // guarded by mutex_: a read, or something in the pool, is under way
+  bool writing_ = false;             // guarded by mutex_
+  bool finished_ = false;            // guarded by mutex_
+  bool cancelled_ = false;           // guarded by mutex_
 };
 
 // What the work knows of the call; the call may be gone long before it.
