@@ -35,6 +35,11 @@ std::string PreparationText(const Experiment& experiment) {
   return text;
 }
 
+std::string RecipeText(const Experiment& experiment) {
+  if (!experiment.recipe.empty()) return experiment.recipe;
+  return experiment.source_sha256.empty() ? "(own factory)" : "(imported)";
+}
+
 }  // namespace
 
 Json CompressionJson(const std::optional<Compression>& compression) {
@@ -90,7 +95,7 @@ std::string ExperimentText(const Experiment& experiment) {
   if (experiment.generation == 0) return text;
   absl::StrAppend(&text, "frames:     ", experiment.rows, " x ", experiment.dimension, "\n");
   absl::StrAppend(&text, "metric:     ", std::string(MetricName(experiment.metric)), "\n");
-  absl::StrAppend(&text, "recipe:     ", experiment.recipe.empty() ? "(own factory)" : experiment.recipe, "\n");
+  absl::StrAppend(&text, "recipe:     ", RecipeText(experiment), "\n");
   absl::StrAppend(&text, PreparationText(experiment));
   absl::StrAppend(&text, "index:      ", IndexText(experiment), "\n");
   absl::StrAppend(&text, "generation: ", experiment.generation, "\n");

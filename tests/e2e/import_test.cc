@@ -99,14 +99,19 @@ class ImportLogsTest : public ImportCommandsTest {
     WriteFile(logs / "rvc" / "added_IVF25_Flat_nprobe_1_rvc_v2.index", index);
     WriteFile(logs / "rvc" / "trained_IVF25_Flat_nprobe_1_rvc_v2.index", "no vectors");
     WriteFile(logs / "applio" / "applio.index", index);
-    fs::copy(GenerateFrames(300, 3), logs / "features" / "3_feature768", fs::copy_options::recursive);
-    fs::copy(GenerateFrames(200, 4), logs / "extracted" / "extracted", fs::copy_options::recursive);
+    CopyFolder(GenerateFrames(300, 3), logs / "features" / "3_feature768");
+    CopyFolder(GenerateFrames(200, 4), logs / "extracted" / "extracted");
     KithJson({"frames", "anna", "-o", Path("total_fea.npy")});
     WriteFile(logs / "total" / "total_fea.npy", ReadFile(Path("total_fea.npy")));
     WriteFile(logs / "only-trained" / "trained_IVF25_Flat_nprobe_1_x_v2.index", "no vectors");
     WriteFile(logs / "mute" / "3_feature768" / "mute.npy", ReadFile(Path("total_fea.npy")));
     WriteFile(logs / "empty" / "config.json", "{}");
     KithJson({"delete", "anna"});
+  }
+
+  static void CopyFolder(const fs::path& from, const fs::path& to) {
+    fs::create_directories(to);
+    fs::copy(from, to, fs::copy_options::recursive);
   }
 
   static const nlohmann::json* Find(const nlohmann::json& report, const std::string& name) {

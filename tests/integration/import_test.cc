@@ -1,9 +1,9 @@
 // Import, Export and GetFrames, held against faiss on the same file.
 #include <faiss/IndexIVF.h>
 #include <faiss/IndexIVFFlat.h>
+#include <faiss/impl/io.h>
 #include <faiss/index_factory.h>
 #include <faiss/index_io.h>
-#include <faiss/impl/io.h>
 
 #include <cmath>
 #include <memory>
@@ -126,7 +126,7 @@ class ImportTest : public IntegrationTest {
 };
 
 TEST_F(ImportTest, AnswersAsFaissDoesOnTheFile) {
-  for (const char* factory : {"IVF14,Flat", "Flat", "IDMap,IVF14,Flat", "HNSW16,Flat", "OPQ8_16,IVF14,PQ8",
+  for (const char* factory : {"IVF14,Flat", "Flat", "IDMap,IVF14,Flat", "HNSW16,Flat", "OPQ8_16,IVF14,PQ8np",
                               "IVF14,SQ8", "IVF14,PQ16x4fs,RFlat"}) {
     SCOPED_TRACE(factory);
     const auto index = Made(factory, frames_);
