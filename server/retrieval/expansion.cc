@@ -51,6 +51,7 @@ absl::StatusOr<Frames> ExpandFrames(FrameView frames, const Expansion& expansion
       SetNorm(expansion.unit_norm ? 1 : Norm(frames.row(first + i), frames.dimension), frames.dimension, out);
     }
   }
+  if (!observe(frames.rows, frames.rows)) return Cancelled();
   return expanded;
 }
 

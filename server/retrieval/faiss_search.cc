@@ -22,7 +22,8 @@ namespace {
 constexpr int64_t kMaxCandidates = 1 << 20;
 
 // A copy of a FastScan index that shares lists and quantiser with it and owns neither, so that it can have an
-// nprobe of its own. The copy itself is small: product quantiser centroids, d * 16 floats.
+// nprobe of its own. The copy itself is small, product quantiser centroids of d * 16 floats, and takes about 1 us; but
+// for codes of residuals (x4fsr) with L2, which have a table of nlist * d * 8 floats: 0.7 ms at nlist 300.
 class FastScanView {
  public:
   FastScanView(const faiss::IndexIVFPQFastScan& index, int nprobe) : view_(index) {

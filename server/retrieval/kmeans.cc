@@ -55,7 +55,8 @@ class Clustering {
         norms_(centres),
         seen_(centres, 0),
         batch_(batch_size),
-        labels_(batch_size) {
+        labels_(batch_size),
+        distances_(batch_size) {
     std::vector<int64_t> rows(frames.rows);
     std::iota(rows.begin(), rows.end(), 0);
     DrawToFront(&rows, centres);
@@ -100,18 +101,15 @@ class Clustering {
   double Assign() {
     const auto size = static_cast<int64_t>(batch_.size());
     std::vector<float> rows(static_cast<size_t>(std::min(kRowsAtOnce, size)) * frames_.dimension);
-    std::vector<float> distances(std::min(kRowsAtOnce, size));
-    double sum = 0;
     for (int64_t first = 0; first < size; first += kRowsAtOnce) {
       const int64_t count = std::min(kRowsAtOnce, size - first);
       for (int64_t i = 0; i < count; ++i) {
         std::copy_n(frames_.row(batch_[first + i]), frames_.dimension, rows.data() + i * frames_.dimension);
       }
       faiss::knn_L2sqr(rows.data(), centres_.values.data(), frames_.dimension, count, centres_.rows(), 1,
-                       distances.data(), labels_.data() + first, norms_.data());
-      sum = std::accumulate(distances.begin(), distances.begin() + count, sum);
+                       distances_.data() + first, labels_.data() + first, norms_.data());
     }
-    return sum;
+    return std::accumulate(distances_.begin(), distances_.end(), 0.0);
   }
 
   // The centre becomes the mean of all rows that it has seen.
@@ -129,16 +127,36 @@ class Clustering {
     std::vector<int64_t> order(seen_.size());
     std::iota(order.begin(), order.end(), 0);
     const auto end = std::partition(order.begin(), order.end(), [&](int64_t i) { return seen_[i] < few; });
+    const auto most = std::min<int64_t>(end - order.begin(), static_cast<int64_t>(batch_.size()) / 2);
+    if (most == 0) return;
     const auto by_count = [&](int64_t a, int64_t b) { return seen_[a] != seen_[b] ? seen_[a] < seen_[b] : a < b; };
-    const auto moved = std::min<int64_t>(end - order.begin(), static_cast<int64_t>(batch_.size()) / 2);
-    if (moved == 0) return;
-    std::nth_element(order.begin(), order.begin() + moved, order.end(), by_count);
-    const double count = seen_[order[moved]];
-    DrawToFront(&batch_, moved);
-    for (int64_t i = 0; i < moved; ++i) {
-      PutOn(order[i], batch_[i]);
+    std::nth_element(order.begin(), order.begin() + most, order.end(), by_count);
+    const double count = seen_[order[most]];
+    const std::vector<int64_t> rows = RowsWithoutCentre(most);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      PutOn(order[i], rows[i]);
       seen_[order[i]] = count;
     }
+  }
+
+  // Random rows of the batch, all different, that no centre stood on when they were assigned; `most` at most.
+  std::vector<int64_t> RowsWithoutCentre(int64_t most) {
+    constexpr float kRounding = 1e-5f;  // of a distance, relative to the row's squared norm
+    std::vector<int64_t> candidates;
+    for (size_t i = 0; i < batch_.size(); ++i) {
+      const float squared_norm = faiss::fvec_norm_L2sqr(frames_.row(batch_[i]), frames_.dimension);
+      if (distances_[i] > kRounding * squared_norm) candidates.push_back(batch_[i]);
+    }
+    DrawToFront(&candidates, static_cast<int64_t>(candidates.size()));
+    std::vector<int64_t> rows;
+    for (const int64_t row : candidates) {
+      const auto is_same = [&](int64_t other) {
+        return std::equal(frames_.row(row), frames_.row(row) + frames_.dimension, frames_.row(other));
+      };
+      if (static_cast<int64_t>(rows.size()) < most && std::none_of(rows.begin(), rows.end(), is_same))
+        rows.push_back(row);
+    }
+    return rows;
   }
 
   const FrameView frames_;
@@ -148,6 +166,7 @@ class Clustering {
   std::vector<double> seen_;    // rows that each centre has seen
   std::vector<int64_t> batch_;  // rows of frames_
   std::vector<int64_t> labels_;
+  std::vector<float> distances_;  // of the batch to its centres
   int64_t since_reassignment_ = 0;
 };
 

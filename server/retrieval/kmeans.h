@@ -15,7 +15,8 @@ namespace kith::retrieval {
 //
 // D. Sculley, "Web-scale k-means clustering" (2010), in the variant of scikit-learn's MiniBatchKMeans with
 // init="random": a step draws a batch of rows, with repetition; each row pulls its nearest centre by one over the
-// number of rows that this centre has seen. Centres that hardly any row comes to are put on rows of the batch instead.
+// number of rows that this centre has seen. Centres that hardly any row comes to are put on rows of the batch instead,
+// which here are such as no centre stands on yet.
 // It ends when a moving average of the batches' inertia (about a pass over the frames wide) has not improved for 10
 // steps.
 //

@@ -88,6 +88,11 @@ TEST(UsageTest, WrongUsageIsExitCode2AndAMessage) {
       {"train"},
       {"train", "voice", "--metric", "l3"},
       {"train", "voice", "--recipe", "rvc", "--factory", "Flat"},
+      {"train", "voice", "--compress", "many"},
+      {"train", "voice", "--compress-batch", "100"},
+      {"train", "voice", "--compress-iterations", "100"},
+      {"train", "voice", "--alpha", "3"},
+      {"train", "voice", "--unit-norm"},
       {"add", "voice"},
       {"health", "extra"},
       {"health", "--timeout", "-1"},
@@ -168,6 +173,24 @@ TEST_F(AppTest, DetachedTrainKnowsWhatItSentOnly) {
   EXPECT_EQ(result.json()["factory"], nullptr);
 }
 
+TEST_F(AppTest, TrainSaysHowToCompressAndExpand) {
+  ASSERT_EQ(Call({"train", "voice", frames_.c_str(), "--compress-batch", "64", "--compress", "20", "--alpha", "0",
+                  "--expand-neighbors", "5", "--unit-norm"})
+                .exit_code,
+            kDone);
+  v1::Recipe sent = server_.retrieval.recipe();
+  EXPECT_EQ(sent.compression().centres(), 20);
+  EXPECT_EQ(sent.compression().batch_size(), 64);
+  EXPECT_FALSE(sent.compression().has_iterations());
+  EXPECT_EQ(sent.expansion().neighbors(), 5);
+  EXPECT_TRUE(sent.expansion().has_alpha());
+  EXPECT_EQ(sent.expansion().alpha(), 0);
+  EXPECT_TRUE(sent.expansion().unit_norm());
+  ASSERT_EQ(Call({"train", "voice", frames_.c_str(), "--recipe", "rvc"}).exit_code, kDone);
+  sent = server_.retrieval.recipe();
+  EXPECT_FALSE(sent.has_compression() || sent.has_expansion());
+}
+
 TEST_F(AppTest, TrainWithoutAPathUsesTheStoredFrames) {
   ASSERT_EQ(Call({"train", "voice"}).exit_code, kDone);
   EXPECT_TRUE(server_.retrieval.request_rows().empty());
@@ -221,9 +244,9 @@ TEST_F(AppTest, AFailureIsExitCode1WithTheServersMessageAndNoFile) {
 TEST_F(AppTest, ShowListAndDelete) {
   const Result show = Call({"show", "a", "--json"});
   ASSERT_EQ(show.exit_code, kDone) << show.err;
-  EXPECT_THAT(show.keys(),
-              ElementsAre("name", "state", "rows", "dimension", "metric", "recipe", "factory", "nlist", "nprobe",
-                          "k_factor", "generation", "recall_at_8", "bytes", "resident", "created", "updated"));
+  EXPECT_THAT(show.keys(), ElementsAre("name", "state", "rows", "dimension", "metric", "recipe", "compression",
+                                       "expansion", "factory", "nlist", "nprobe", "k_factor", "generation",
+                                       "recall_at_8", "bytes", "resident", "created", "updated"));
   EXPECT_EQ(show.json()["state"], "ready");
   EXPECT_EQ(show.json()["metric"], "cosine");
   EXPECT_EQ(show.json()["created"], "2023-11-14T22:13:20Z");
@@ -233,6 +256,10 @@ TEST_F(AppTest, ShowListAndDelete) {
   ASSERT_EQ(list.exit_code, kDone) << list.err;
   EXPECT_EQ(list.json()["experiments"].size(), 3u);
   EXPECT_EQ(list.json()["experiments"][0], show.json());
+
+  EXPECT_EQ(show.json()["compression"], Json({{"centres", 10000}, {"batch_size", nullptr}, {"iterations", 50}}));
+  EXPECT_EQ(show.json()["expansion"], nullptr);
+  EXPECT_THAT(Call({"show", "a"}).out, HasSubstr("compressed: to 10000 centres"));
 
   EXPECT_EQ(Call({"delete", "a"}).exit_code, kDone);
   EXPECT_EQ(Call({"delete", "x"}).exit_code, kFailed);

@@ -97,7 +97,7 @@ TEST_F(TuneCommandTest, SendsWhatItWasGiven) {
 TEST_F(TuneCommandTest, ApplyTrainsByTheChosenRecipe) {
   ASSERT_EQ(Kith({"a", "--apply", "--json"}), kDone) << err_.str();
   EXPECT_EQ(Json::parse(out_.str())["applied"], true);
-  const v1::Recipe recipe = server_.retrieval.train_recipe();
+  const v1::Recipe recipe = server_.retrieval.recipe();
   EXPECT_EQ(recipe.factory(), "IVF185,PQ384x4fs,RFlat");
   EXPECT_EQ(recipe.nprobe(), 16);
   EXPECT_EQ(recipe.k_factor(), 4);

@@ -59,7 +59,7 @@ class FakeRetrieval : public v1::Retrieval::Service {
   std::vector<int64_t> request_rows() const { return Copy(request_rows_); }
   std::vector<std::string> request_ids() const { return Copy(request_ids_); }
   std::string metadata() const { return Copy(metadata_); }
-  v1::Recipe train_recipe() const { return Copy(train_recipe_); }
+  v1::Recipe recipe() const { return Copy(recipe_); }  // of the last Train
   std::atomic<int> streams{0};
   std::atomic<bool> train_cancelled{false};
   int64_t generation_steps = 0;  // the generation changes after the first request, so many times
@@ -72,7 +72,7 @@ class FakeRetrieval : public v1::Retrieval::Service {
     const std::string name = request.experiment();
     {
       std::lock_guard lock(mutex_);
-      train_recipe_ = request.recipe();
+      recipe_ = request.recipe();
     }
     if (grpc::Status status = before(); !status.ok()) return status;
     int64_t rows = 0;
@@ -212,7 +212,7 @@ class FakeRetrieval : public v1::Retrieval::Service {
   std::vector<int64_t> request_rows_;
   std::vector<std::string> request_ids_;
   std::string metadata_;
-  v1::Recipe train_recipe_;
+  v1::Recipe recipe_;
   int64_t searches_ = 0;
 };
 
@@ -301,6 +301,8 @@ class FakeExperiments : public v1::Experiments::Service {
     experiment->set_recall_at_8(0.967);
     experiment->set_bytes(1 << 20);
     experiment->set_resident(true);
+    experiment->mutable_compression()->set_centres(10000);
+    experiment->mutable_compression()->set_iterations(50);
     experiment->mutable_created()->set_seconds(1700000000);
     experiment->mutable_updated()->set_seconds(1700000001);
   }

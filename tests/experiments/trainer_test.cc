@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "server/base/status.h"
+#include "server/retrieval/normalize.h"
 #include "tests/experiments/fixture.h"
 
 namespace kith::experiments {
@@ -58,6 +59,97 @@ TEST_F(TrainerTest, WithoutFramesTrainsOnTheStoredOnesAdditionsIncludedByTheirRe
   EXPECT_EQ(result->generation->recipe.name, "rvc");
   EXPECT_EQ(result->generation->index->report().nlist, 160 / 39);
   EXPECT_EQ(Nearest("anna", FramesOf(60, 2).view().Slice(59, 1)).first, 159);
+}
+
+retrieval::Recipe Preparing() {
+  retrieval::Recipe recipe;
+  recipe.factory = "Flat";
+  recipe.compression = retrieval::Compression{80, std::nullopt, std::nullopt};
+  recipe.expansion = retrieval::Expansion{4, 3, true};
+  return recipe;
+}
+
+TEST_F(TrainerTest, WhatIsStoredAndIndexedAreThePreparedFrames) {
+  const auto recorder = std::make_shared<Recorder>();
+  ASSERT_TRUE(Start("anna", FramesOf(400), recorder, Preparing()).ok());
+  const auto result = recorder->Result();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(recorder->phases(), ElementsAre(Phase::kQueued, Phase::kCompressing, Phase::kExpanding, Phase::kTraining,
+                                              Phase::kAdding, Phase::kMeasuring, Phase::kSaving));
+  const retrieval::Frames stored = result->generation->index->CopyFrames();
+  ASSERT_EQ(stored.rows(), 80);
+  for (int64_t i = 0; i < 80; ++i) EXPECT_NEAR(retrieval::Norm(stored.view().row(i), kDimension), 1, 1e-5);
+  EXPECT_EQ(result->generation->recipe.compression->centres, 80);
+  EXPECT_EQ(result->generation->recipe.expansion->neighbors, 4);
+  Close();
+  Open();
+  EXPECT_EQ((*registry_->Find("anna"))->index->CopyFrames().values, stored.values);
+  EXPECT_EQ(Nearest("anna", stored.view().Slice(79, 1)).first, 79);
+}
+
+TEST_F(TrainerTest, RetrainingByTheirOwnRecipePreparesTheStoredFramesNoSecondTime) {
+  const auto first = Train("anna", FramesOf(400), Preparing());
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto again = Train("anna", {});
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->generation->index->CopyFrames().values, first->generation->index->CopyFrames().values);
+  EXPECT_EQ(again->generation->recipe.factory, "Flat");
+  EXPECT_FALSE(again->generation->recipe.compression.has_value());
+  EXPECT_FALSE(again->generation->recipe.expansion.has_value());
+  retrieval::Recipe smaller;
+  smaller.compression = retrieval::Compression{30, std::nullopt, std::nullopt};
+  const auto asked = Train("anna", {}, smaller);
+  ASSERT_TRUE(asked.ok()) << asked.status();
+  EXPECT_EQ(asked->generation->index->rows(), 30);
+  const auto too_many = Train("anna", {}, Preparing());
+  EXPECT_EQ(ReasonOf(too_many.status()), "BAD_PARAMETER");
+  EXPECT_EQ((*registry_->Find("anna"))->index->rows(), 30);
+}
+
+TEST_F(TrainerTest, AutoCompressesAboveTheConfiguredRowsAndNothingElseDoes) {
+  TrainerOptions options;
+  options.compress_above_rows = 200;
+  options.compress_centres = 50;
+  trainer_ = std::make_unique<Trainer>(store_.get(), options);
+  const auto rows_left = [&](int64_t rows, const retrieval::Recipe& recipe) {
+    const auto result = Train("anna", FramesOf(rows), recipe);
+    EXPECT_TRUE(result.ok()) << result.status();
+    const auto& compression = result->generation->recipe.compression;
+    EXPECT_EQ(result->generation->index->rows(), compression ? compression->centres : rows);
+    return result->generation->index->rows();
+  };
+  retrieval::Recipe named;
+  named.name = "auto";
+  EXPECT_EQ(rows_left(201, {}), 50);
+  EXPECT_EQ(rows_left(201, named), 50);
+  EXPECT_EQ(rows_left(200, {}), 200);
+  named.name = "rvc";
+  EXPECT_EQ(rows_left(201, named), 201);
+  retrieval::Recipe own;
+  own.factory = "Flat";
+  EXPECT_EQ(rows_left(201, own), 201);
+  retrieval::Recipe explicit_compression;
+  explicit_compression.compression = retrieval::Compression{120, std::nullopt, std::nullopt};
+  EXPECT_EQ(rows_left(201, explicit_compression), 120);
+
+  options.compress_centres = 300;
+  trainer_ = std::make_unique<Trainer>(store_.get(), options);
+  EXPECT_EQ(rows_left(250, {}), 250);  // there are not even so many
+  options.compress_above_rows = 0;
+  options.compress_centres = 50;
+  trainer_ = std::make_unique<Trainer>(store_.get(), options);
+  EXPECT_EQ(rows_left(300, {}), 300);
+}
+
+TEST_F(TrainerTest, CancelEndsACompression) {
+  const auto running = std::make_shared<Recorder>();
+  running->HoldAt(Phase::kCompressing);
+  ASSERT_TRUE(Start("anna", FramesOf(400), running, Preparing()).ok());
+  running->WaitUntilHeld();
+  trainer_->Cancel();
+  running->LetGo();
+  EXPECT_EQ(ReasonOf(running->Result().status()), "SHUTTING_DOWN");
+  EXPECT_EQ(ReasonOf(registry_->Find("anna").status()), "EXPERIMENT_NOT_FOUND");
 }
 
 TEST_F(TrainerTest, WithoutFramesAndWithoutStoredOnesNothingIsMade) {

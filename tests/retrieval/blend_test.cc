@@ -48,7 +48,8 @@ Blended Formula(const Row& query, const std::vector<Row>& neighbor_rows, const B
   } else {
     for (const auto& neighbor : neighbors) {
       const double norms = std::sqrt(Dot(frame, frame)) * std::sqrt(Dot(neighbor, neighbor));
-      weights.push_back(std::pow(std::max(0.0, norms > 0 ? Dot(frame, neighbor) / norms : 0.0), params.alpha));
+      const double cosine = norms > 0 ? Dot(frame, neighbor) / norms : 0;
+      weights.push_back(cosine > 0 ? std::pow(cosine, static_cast<double>(params.alpha)) : 0);
     }
     if (params.include_query && !neighbors.empty()) {
       neighbors.push_back(frame);
@@ -300,7 +301,7 @@ TEST(BlendTest, NeighboursOfZerosHaveNoCosine) {
 TEST(BlendTest, NegativeCosinesHaveNoWeight) {
   const Row frame{1, 0};
   const std::vector<Row> behind{{-1, 0.5f}, {-2, -1}};
-  for (const float alpha : {0.5f, 1.0f, 2.5f, 3.0f}) {
+  for (const float alpha : {0.0f, 0.5f, 1.0f, 2.5f, 3.0f}) {
     const BlendParams params{Weighting::kAlpha, alpha, 1, false, false};
     EXPECT_FALSE(Apply(frame, behind, params).blended);
     EXPECT_EQ(Apply(frame, behind, params).values, frame);
@@ -311,11 +312,45 @@ TEST(BlendTest, NegativeCosinesHaveNoWeight) {
   }
 }
 
-TEST(BlendTest, NeighboursThatCancelOutPassThrough) {
-  const BlendParams all_equal{Weighting::kAlpha, 0, 1, false, false};
-  const Outcome outcome = Apply({1, 1}, {{1, 0}, {-1, 0}}, all_equal);
-  EXPECT_FALSE(outcome.blended);
-  EXPECT_EQ(outcome.values, (Row{1, 1}));
+TEST(BlendTest, AlphaZeroIsTheMeanOfTheNeighboursOnTheFramesSide) {
+  const auto expect_direction = [](const Row& actual, double x, double y) {
+    EXPECT_NEAR(actual[0], x / std::hypot(x, y), 1e-6);
+    EXPECT_NEAR(actual[1], y / std::hypot(x, y), 1e-6);
+  };
+  const std::vector<Row> neighbors{{4, 1}, {1, 1}, {0.5f, 3}, {-2, -1}};
+  const Row frame{3, 4};
+  expect_direction(Apply(frame, neighbors, {Weighting::kAlpha, 0, 1, false, true}).values, 5.5, 5);
+  expect_direction(Apply(frame, neighbors, {Weighting::kAlpha, 0, 1, true, true}).values, 8.5, 9);
+}
+
+TEST(BlendTest, AScaledQueryGivesTheSameDirection) {
+  const std::vector<Row> neighbors{{4, 1, 0}, {1, 1, 2}, {0.5f, 3, 1}};
+  for (const float alpha : {0.0f, 1.0f, 3.0f, 10.0f}) {
+    const Row expected = Apply({3, 4, 1}, neighbors, {Weighting::kAlpha, alpha, 1, false, true}).values;
+    for (const float factor : {1e-6f, 0.3f, 20.0f, 1e6f}) {
+      const Row scaled{3 * factor, 4 * factor, 1 * factor};
+      const Row unit = Apply(scaled, neighbors, {Weighting::kAlpha, alpha, 1, false, true}).values;
+      const Row own = Apply(scaled, neighbors, {Weighting::kAlpha, alpha, 1, false, false}).values;
+      const double norm = std::sqrt(26.0) * factor;
+      for (size_t j = 0; j < expected.size(); ++j) {
+        EXPECT_NEAR(unit[j], expected[j], 1e-6);
+        EXPECT_NEAR(own[j] / norm, expected[j], 1e-6);
+      }
+    }
+  }
+}
+
+// "The query itself with weight 1": as if it were a neighbour more, whose cosine with itself is 1.
+TEST(BlendTest, IncludingTheQueryIsOneNeighbourMore) {
+  const Row frame{3, 4, 1};
+  const std::vector<Row> neighbors{{4, 1, 0}, {1, 1, 2}, {0.5f, 3, 1}};
+  std::vector<Row> with_query = neighbors;
+  with_query.push_back(frame);
+  for (const float alpha : {0.0f, 0.5f, 3.0f}) {
+    const Row included = Apply(frame, neighbors, {Weighting::kAlpha, alpha, 1, true, false}).values;
+    const Row listed = Apply(frame, with_query, {Weighting::kAlpha, alpha, 1, false, false}).values;
+    for (size_t j = 0; j < frame.size(); ++j) EXPECT_NEAR(included[j], listed[j], 1e-5);
+  }
 }
 
 TEST(BlendTest, ALargeAlphaLeavesTheBestNeighbour) {

@@ -141,6 +141,30 @@ TEST_P(SearchBy, PadsWhereThereAreTooFewRows) {
   }
 }
 
+// The recipe of the tips and what it may be combined with, at the dimensions of RVC v1 and v2, by parameters of the
+// call.
+TEST_P(SearchBy, FastScanAndOthersAnswerAsFaissDoesAtTheDimensionsOfRvc) {
+  for (const int dimension : {256, 768}) {
+    const Frames frames = SpeechLike(700, dimension);
+    const Frames queries = SpeechLike(20, dimension, 2);
+    const std::string codes = "PQ" + std::to_string(dimension / 2) + "x4fs";
+    for (const std::string& form : {"IVF12," + codes + ",RFlat", "IVF12," + codes, "IVF12," + codes + "r",
+                                    std::string("OPQ16_64,IVF12,PQ32x4fs,RFlat"), std::string("IVF12,SQ8"),
+                                    std::string("HNSW32"), std::string("IVF12_HNSW32,Flat")}) {
+      const auto index = MustBuild(RecipeOf(form, GetParam()), frames);
+      FaissTwin faiss(*index);
+      for (const SearchOptions& options : ManyOptions(*index)) {
+        if (options.k > 8) continue;
+        const SearchParams params = *index->Resolve(options);
+        SCOPED_TRACE(::testing::Message() << form << " of " << dimension << ", k " << params.k << " nprobe "
+                                          << params.nprobe << " k_factor " << params.k_factor);
+        ExpectSameNeighbors(MustSearch(*index, queries.view(), options), faiss.Search(queries.view(), params),
+                            DistanceTolerance(queries.view(), GetParam()));
+      }
+    }
+  }
+}
+
 KITH_EVERY_METRIC(SearchBy);
 
 TEST(SearchTest, AStoredRowFindsItself) {
@@ -172,6 +196,31 @@ TEST(SearchTest, ThreadsWithTheirOwnParametersDoNotDisturbEachOther) {
         for (int i = 0; i < 20; ++i) {
           const Neighbors found = MustSearch(*index, queries.view(), {8, nprobe, {}});
           if (found.ids != alone[nprobe - 1].ids || found.distances != alone[nprobe - 1].distances) ++wrong;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0);
+  }
+}
+
+TEST(SearchTest, ThreadsWithTheirOwnNprobeAndKFactorGetWhatTheyGetAlone) {
+  const Frames frames = SpeechLike(2000, 256);
+  const Frames queries = SpeechLike(32, 256, 2);
+  const std::vector<SearchOptions> options = {{8, 1, 1.0f}, {8, 2, 1.5f}, {8, 4, 2.0f}, {8, 40, 16.0f}};
+  for (const Metric metric : {Metric::kL2, Metric::kInnerProduct, Metric::kCosine}) {
+    const auto index = MustBuild(RecipeOf("IVF40,PQ128x4fs,RFlat", metric), frames);
+    std::vector<Neighbors> alone;
+    for (const SearchOptions& each : options) alone.push_back(MustSearch(*index, queries.view(), each));
+    ASSERT_NE(alone.front().ids, alone.back().ids);
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < options.size(); ++i) {
+      threads.emplace_back([&, i] {
+        SetThreadsOfThisThread(1);
+        for (int round = 0; round < 15; ++round) {
+          const Neighbors found = MustSearch(*index, queries.view(), options[i]);
+          if (found.ids != alone[i].ids || found.distances != alone[i].distances) ++wrong;
         }
       });
     }
