@@ -88,14 +88,15 @@ class Client {
   absl::StatusOr<ExpandResult> Expand(std::string_view experiment, FramesView frames, const ExpandParams& params = {},
                                       const CallOptions& call = {});
 
-  // Makes `experiment` of a faiss index file, replacing what it holds, and gives what it is now. With `detach` as Train.
+  // Makes `experiment` of a faiss index file, replacing what it holds, and gives what it is now. With `detach` as
+  // Train.
   absl::StatusOr<Experiment> Import(std::string_view experiment, const ByteSource& source,
                                     const ImportOptions& import = {}, const CallOptions& call = {});
 
   // The same of the file at `path`, whose name it gives where `import` has none. NOT_FOUND and the like where it cannot
   // be read.
-  absl::StatusOr<Experiment> ImportFile(std::string_view experiment, const std::string& path,
-                                        ImportOptions import = {}, const CallOptions& call = {});
+  absl::StatusOr<Experiment> ImportFile(std::string_view experiment, const std::string& path, ImportOptions import = {},
+                                        const CallOptions& call = {});
 
   // The current generation as a faiss index file.
   absl::StatusOr<ExportInfo> Export(std::string_view experiment, ExportSink& sink, const CallOptions& call = {});
