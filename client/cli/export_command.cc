@@ -20,20 +20,23 @@ struct ExportArguments {
   int64_t count = 0;
 };
 
-class IndexWriter final : public ExportSink {
+// Writes what comes and shows how far it is.
+template <typename Sink>
+class Writer : public Sink {
  public:
-  IndexWriter(const std::string& path, Progress& progress) : file_(path), progress_(progress) {}
+  Writer(const std::string& path, Progress& progress) : file_(path), progress_(progress) {}
+  absl::Status Commit() { return file_.Commit(); }
 
-  absl::Status Begin(const ExportInfo& info) override {
-    total_ = info.bytes;
-    return file_.Write({});
+ protected:
+  absl::Status BeginWith(absl::Span<const char> head, int64_t total) {
+    total_ = total;
+    return file_.Write(head);
   }
-  absl::Status Write(absl::Span<const char> bytes) override {
-    done_ += static_cast<int64_t>(bytes.size());
-    progress_.Update("exporting", done_, total_);
+  absl::Status Put(const char* label, absl::Span<const char> bytes, int64_t amount) {
+    done_ += amount;
+    progress_.Update(label, done_, total_);
     return file_.Write(bytes);
   }
-  absl::Status Commit() { return file_.Commit(); }
 
  private:
   OutputFile file_;
@@ -42,33 +45,33 @@ class IndexWriter final : public ExportSink {
   int64_t total_ = 0;
 };
 
-class NpyWriter final : public FramesSink {
+class IndexWriter final : public Writer<ExportSink> {
  public:
-  NpyWriter(const std::string& path, Progress& progress) : file_(path), progress_(progress) {}
+  using Writer::Writer;
+  absl::Status Begin(const ExportInfo& info) override { return BeginWith({}, info.bytes); }
+  absl::Status Write(absl::Span<const char> bytes) override {
+    return Put("exporting", bytes, static_cast<int64_t>(bytes.size()));
+  }
+};
 
+class NpyWriter final : public Writer<FramesSink> {
+ public:
+  using Writer::Writer;
   absl::Status Begin(const FramesInfo& info) override {
-    total_ = info.rows;
-    return file_.Write(npy::Header(npy::Type::kFloat32, info.rows, info.dimension));
+    return BeginWith(npy::Header(npy::Type::kFloat32, info.rows, info.dimension), info.rows);
   }
   absl::Status Write(FramesView rows) override {
-    done_ += rows.rows();
-    progress_.Update("frames", done_, total_);
-    return file_.Write({reinterpret_cast<const char*>(rows.values.data()), rows.values.size() * sizeof(float)});
+    const absl::Span<const char> bytes(reinterpret_cast<const char*>(rows.values.data()),
+                                       rows.values.size() * sizeof(float));
+    return Put("frames", bytes, rows.rows());
   }
-  absl::Status Commit() { return file_.Commit(); }
-
- private:
-  OutputFile file_;
-  Progress& progress_;
-  int64_t done_ = 0;
-  int64_t total_ = 0;
 };
 
 // download(client, writer) -> absl::StatusOr<Info>; the file is there only if it succeeds.
-template <typename Info, typename Writer, typename Download>
+template <typename Info, typename FileWriter, typename Download>
 absl::StatusOr<Info> Save(const std::string& path, Context& context, Download download) {
   Progress progress(context.err, context.err_is_terminal);
-  Writer writer(path, progress);
+  FileWriter writer(path, progress);
   Client client(context.MakeClientOptions());
   absl::StatusOr<Info> info = download(client, writer);
   if (!info.ok()) return info;
