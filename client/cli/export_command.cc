@@ -70,7 +70,7 @@ class NpyWriter final : public Writer<FramesSink> {
 // download(client, writer) -> absl::StatusOr<Info>; the file is there only if it succeeds.
 template <typename Info, typename FileWriter, typename Download>
 absl::StatusOr<Info> Save(const std::string& path, Context& context, Download download) {
-  Progress progress(context.err, context.err_is_terminal);
+  Progress progress(context.err, context.err_is_terminal, "connecting");
   FileWriter writer(path, progress);
   Client client(context.MakeClientOptions());
   absl::StatusOr<Info> info = download(client, writer);

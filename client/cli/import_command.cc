@@ -19,7 +19,7 @@ struct ImportArguments {
 int RunImport(const ImportArguments& arguments, Context& context) {
   const Stopwatch watch;
   const auto imported = [&] {
-    Progress progress(context.err, context.err_is_terminal);
+    Progress progress(context.err, context.err_is_terminal, "connecting");
     ImportOptions options;
     options.detach = arguments.detach;
     options.on_progress = [&progress](const TrainProgress& step) {

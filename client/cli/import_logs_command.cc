@@ -47,7 +47,7 @@ Json VoiceJson(const LoggedVoice& voice, const std::string& error) {
 }
 
 absl::StatusOr<Experiment> Bring(Client& client, const LoggedVoice& voice, Context& context) {
-  Progress progress(context.err, context.err_is_terminal);
+  Progress progress(context.err, context.err_is_terminal, "connecting");
   const auto on_progress = [&](const TrainProgress& step) {
     progress.Update(absl::StrCat(voice.name, ": ", std::string(PhaseName(step.phase))), step.done, step.total);
   };

@@ -30,19 +30,19 @@ absl::StatusOr<std::vector<TuneCandidate>> Tune(const TuneArguments& arguments, 
   TuneOptions options = arguments.options;
   Frames queries;
   if (!arguments.queries_file.empty()) {
-    auto loaded = LoadFrames(arguments.queries_file);
+    auto loaded = LoadFrames(arguments.queries_file, context);
     if (!loaded.ok()) return loaded.status();
     queries = *std::move(loaded);
     options.queries = queries;
   }
-  Progress progress(context.err, context.err_is_terminal);
+  Progress progress(context.err, context.err_is_terminal, "connecting");
   options.on_progress = [&](const TuneProgress& now) { progress.Update(now.step, now.done, now.total); };
   return client.Tune(arguments.name, options, context.MakeCallOptions());
 }
 
 absl::StatusOr<Experiment> Apply(const TuneArguments& arguments, const TuneCandidate& candidate, Client& client,
                                  Context& context) {
-  Progress progress(context.err, context.err_is_terminal);
+  Progress progress(context.err, context.err_is_terminal, "connecting");
   TrainOptions options;
   options.recipe = candidate.recipe;
   options.on_progress = [&](const TrainProgress& step) {

@@ -142,7 +142,9 @@ TEST_F(CommandsTest, TuneMeasuresPlotsAndApplies) {
   const auto shown = KithJson({"show", "anna"});
   EXPECT_EQ(shown["generation"], 2);
   EXPECT_EQ(shown["factory"], chosen["factory"]);
-  if (!chosen["nprobe"].is_null()) EXPECT_EQ(shown["nprobe"], chosen["nprobe"]);
+  if (!chosen["nprobe"].is_null()) {
+    EXPECT_EQ(shown["nprobe"], chosen["nprobe"]);
+  }
   EXPECT_THAT(ReadFile(Path("plot.svg")), HasSubstr("</svg>"));
 }
 
