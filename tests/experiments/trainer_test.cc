@@ -149,6 +149,7 @@ TEST_F(TrainerTest, CancelEndsACompression) {
   trainer_->Cancel();
   running->LetGo();
   EXPECT_EQ(ReasonOf(running->Result().status()), "SHUTTING_DOWN");
+  EXPECT_TRUE(trainer_->WaitUntilIdle(Clock::now() + std::chrono::minutes(2), Clock::now()));
   EXPECT_EQ(ReasonOf(registry_->Find("anna").status()), "EXPERIMENT_NOT_FOUND");
 }
 
