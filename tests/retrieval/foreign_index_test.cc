@@ -5,7 +5,9 @@
 #include <faiss/IndexHNSW.h>
 #include <faiss/IndexIDMap.h>
 #include <faiss/IndexIVFFlat.h>
+#include <faiss/IndexIVFPQFastScan.h>
 #include <faiss/IndexLSH.h>
+#include <faiss/IndexPQFastScan.h>
 #include <faiss/IndexRefine.h>
 #include <faiss/index_factory.h>
 #include <faiss/index_io.h>
@@ -274,6 +276,19 @@ TEST_F(ForeignIndexTest, LinksAndSizesOutOfRangeAreFound) {
     dynamic_cast<faiss::IndexHNSW&>(*index).hnsw.neighbors[5] = 1 << 20;
     EXPECT_THAT(std::string(CheckIndex(*index).message()), HasSubstr("leads nowhere"));
   }
+  {  // behind the last link of a node, where a search does not look but an addition does
+    auto index = Made("HNSW16,Flat", made_);
+    auto& graph = dynamic_cast<faiss::IndexHNSW&>(*index).hnsw;
+    graph.neighbors[1] = -1;
+    graph.neighbors[2] = 1 << 30;
+    EXPECT_THAT(std::string(CheckIndex(*index).message()), HasSubstr("leads nowhere"));
+  }
+  {  // a level without room for a link
+    auto index = Made("HNSW16,Flat", made_);
+    auto& widths = dynamic_cast<faiss::IndexHNSW&>(*index).hnsw.cum_nneighbor_per_level;
+    widths[widths.size() - 1] = widths[widths.size() - 2];
+    EXPECT_THAT(std::string(CheckIndex(*index).message()), HasSubstr("levels"));
+  }
   {
     auto index = Made("HNSW16,Flat", made_);
     dynamic_cast<faiss::IndexHNSW&>(*index).hnsw.entry_point = 300;
@@ -288,6 +303,16 @@ TEST_F(ForeignIndexTest, LinksAndSizesOutOfRangeAreFound) {
     auto index = Made("IVF12,Flat", made_);
     dynamic_cast<faiss::IndexIVF&>(*index).quantizer->reset();
     EXPECT_THAT(std::string(CheckIndex(*index).message()), HasSubstr("centroids"));
+  }
+  {  // more queries at once than faiss has code for
+    auto index = Made("IVF12,PQ8x4fs", made_);
+    dynamic_cast<faiss::IndexIVFPQFastScan&>(*index).qbs2 = 30;
+    EXPECT_THAT(std::string(CheckIndex(*index).message()), HasSubstr("FastScan settings"));
+  }
+  {
+    auto index = Made("PQ8x4fs", made_);
+    dynamic_cast<faiss::IndexPQFastScan&>(*index).qbs = 0xFF;
+    EXPECT_THAT(std::string(CheckIndex(*index).message()), HasSubstr("FastScan settings"));
   }
   {
     auto index = Made("PQ8np", made_);
