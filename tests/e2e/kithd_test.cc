@@ -4,7 +4,13 @@
 #include <signal.h>
 
 #include <fstream>
+#include <future>
+#include <thread>
+#include <utility>
+#include <vector>
 
+#include "client/cli/speech_like.h"
+#include "client/cpp/client.h"
 #include "tests/e2e/fixture.h"
 
 namespace kith::e2e {
@@ -34,13 +40,23 @@ TEST_F(KithdTest, SigintDrainsToo) {
 
 // Training rotations (OPQ) is one call of faiss that cannot be stopped; this one takes longer than the test may.
 TEST_F(KithdTest, ATrainingThatCannotBeStoppedDoesNotHoldUpTheEnd) {
-  const Finished generated =
-      RunProgram(KithClient(), {"generate", Path("wide"), "--rows", "20000", "--dimension", "768"});
-  ASSERT_EQ(generated.exit_code, 0) << generated.err;
+  constexpr int kDimension = 768;
+  const std::vector<float> frames = cli::SpeechLike(kDimension, 1).Next(20000);
   StartServer();
   KithJson({"train", "anna", GenerateFrames(100)});
-  KithJson({"train", "endless", Path("wide"), "--factory", "OPQ96,IVF64,PQ96", "--detach"});
+  std::promise<void> began;
+  std::thread trains([&] {
+    TrainOptions options;
+    options.recipe.emplace().factory = "OPQ96,IVF64,PQ96";
+    options.on_progress = [&, told = false](const TrainProgress& now) mutable {
+      if (now.phase == TrainPhase::kTraining && !std::exchange(told, true)) began.set_value();
+    };
+    MemorySource source(FramesView(frames, kDimension));
+    EXPECT_FALSE(Client({address_}).Train("endless", source, options).ok());
+  });
+  began.get_future().wait();
   EXPECT_EQ(StopServer(SIGTERM), 0);
+  trains.join();
   EXPECT_THAT(server_->err(), HasSubstr("left behind"));
   StartServer();
   const auto experiments = KithJson({"list"})["experiments"];
