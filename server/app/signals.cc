@@ -12,6 +12,7 @@ StopSignals::StopSignals() {
   sigaddset(&signals_, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGCHLD, SIG_DFL);  // ignored, as a supervisor may leave it, it would take the ends of our processes away
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is a failed write, not the end of the process
 }
 

@@ -102,8 +102,10 @@ class Child {
   bool Ended(SubprocessResult* result) {
     int status = 0;
     if (output_fd_ >= 0 && !killed_) return false;  // its end closes stdout
-    if (waitpid(pid_, &status, WNOHANG) != pid_) return false;
+    const pid_t got = waitpid(pid_, &status, WNOHANG);
+    if (got == 0 || (got < 0 && errno == EINTR)) return false;
     reaped_ = true;
+    if (got < 0) return true;  // somebody else took its end: neither an exit code nor a signal is known
     if (WIFEXITED(status)) result->exit_code = WEXITSTATUS(status);
     if (WIFSIGNALED(status)) result->signal = WTERMSIG(status);
     return true;

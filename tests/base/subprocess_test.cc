@@ -30,6 +30,14 @@ TEST(SubprocessTest, TellsTheSignalThatEndedIt) {
   EXPECT_EQ(result.exit_code, -1);
 }
 
+TEST(SubprocessTest, IsNotWaitedForForEverWhereItsEndIsNotTold) {
+  const auto before = std::signal(SIGCHLD, SIG_IGN);
+  const SubprocessResult result = RunScript("echo done; exit 3");
+  std::signal(SIGCHLD, before);
+  EXPECT_EQ(result.output, "done\n");
+  EXPECT_EQ(result.exit_code, -1) << "which is a failure";
+}
+
 TEST(SubprocessTest, IsKilledWhenItsTimeIsOver) {
   SubprocessLimits limits;
   limits.time = absl::Milliseconds(100);
