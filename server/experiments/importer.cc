@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
@@ -27,12 +25,16 @@ constexpr bool kLimitMemory = true;
 constexpr int64_t kMaxShapeBytes = 64;
 constexpr int64_t kFileSlack = 1 << 20;
 
+int64_t MostFrameBytes(const IndexFile& file, const ImportOptions& options) {
+  return std::min(options.max_frame_bytes, options.frame_bytes_per_byte * file.bytes + options.frame_slack);
+}
+
 SubprocessLimits LimitsFor(const IndexFile& file, const ImportOptions& options) {
   SubprocessLimits limits;
   if (kLimitMemory && options.memory_slack > 0) {
     limits.memory_bytes = options.memory_per_byte * file.bytes + options.memory_slack;
   }
-  limits.file_bytes = std::max(options.max_frame_bytes, file.bytes) + kFileSlack;
+  limits.file_bytes = std::max(MostFrameBytes(file, options), file.bytes) + kFileSlack;
   limits.cpu_seconds = options.cpu_seconds;
   limits.time = options.time;
   return limits;
@@ -59,9 +61,10 @@ absl::Status ErrorOf(const std::string& output) {
 absl::Status OutcomeOf(const SubprocessResult& result, const ImportOptions& options) {
   if (result.cancelled) return Error(Reason::kCancelled, "the import was cancelled");
   if (result.timed_out || result.signal == SIGXCPU || result.signal == SIGKILL) {
-    return Error(Reason::kMemoryBudget,
-                 absl::StrCat("reading the index took more than ", absl::FormatDuration(options.time), " or ",
-                              options.cpu_seconds, " s of a processor; it is too large, or damaged"));
+    return Error(Reason::kMemoryBudget, absl::StrCat("reading the index took more than ",
+                                                     absl::FormatDuration(options.time), ", ", options.cpu_seconds,
+                                                     " s of a processor, or the memory that there is; it is too large, "
+                                                     "or damaged"));
   }
   if (result.signal != 0) {
     return Error(Reason::kBadIndex,
@@ -117,12 +120,12 @@ absl::StatusOr<ImportedIndex> ReadImport(const IndexFile& file, const ImportOpti
   const std::string folder = file.folder.PathOf("unpacked");
   if (absl::Status status = storage::MakeFolder(folder); !status.ok()) return status;
   const auto result =
-      RunSubprocess(options.program, {kReadIndexFlag, file.path, folder, absl::StrCat(options.max_frame_bytes)},
+      RunSubprocess(options.program, {kReadIndexFlag, file.path, folder, absl::StrCat(MostFrameBytes(file, options))},
                     LimitsFor(file, options), cancelled);
   if (!result.ok()) return result.status();
   if (absl::Status status = OutcomeOf(*result, options); !status.ok()) return status;
 
-  auto frames = ReadFrames(folder, options.max_frame_bytes);
+  auto frames = ReadFrames(folder, MostFrameBytes(file, options));
   if (!frames.ok()) return frames.status();
   auto source = storage::InputFile::Open(absl::StrCat(folder, "/", retrieval::kUnpackedIndex));
   if (!source.ok()) return source.status();

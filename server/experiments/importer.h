@@ -31,8 +31,12 @@ struct ImportOptions {
   int64_t memory_slack = int64_t{2} << 30;
   int cpu_seconds = 600;
   absl::Duration time = absl::Minutes(20);
-  int64_t max_file_bytes = int64_t{8} << 30;   // larger uploads are refused
-  int64_t max_frame_bytes = int64_t{8} << 30;  // so are indexes of more vectors
+  int64_t max_file_bytes = int64_t{4} << 30;   // larger uploads are refused
+  int64_t max_frame_bytes = int64_t{4} << 30;  // so are indexes of more vectors
+  // And of more than so many bytes of vectors for each byte of the file, besides a slack: a small file must not fill
+  // the server's memory. A product quantiser of 8 bytes a row of 768 values makes 384 of one.
+  int64_t frame_bytes_per_byte = 512;
+  int64_t frame_slack = int64_t{64} << 20;
 };
 
 // An uploaded file in a folder of its own, which goes away with it.

@@ -119,6 +119,15 @@ TEST_F(ImporterTest, AProcessThatGivesNothingIsNotBelieved) {
   EXPECT_FALSE(Import("any").ok());
 }
 
+// Each row is one byte of the file.
+TEST_F(ImporterTest, ASmallFileOfManyFramesIsRefused) {
+  options_.frame_slack = 0;
+  const std::string bytes = IndexBytes("PQ1np", 5000);
+  EXPECT_TRUE(Import(bytes).ok());
+  options_.frame_bytes_per_byte = 1;
+  EXPECT_EQ(ReasonOf(Import(bytes).status()), "MEMORY_BUDGET");
+}
+
 TEST_F(ImporterTest, MemoryIsLimited) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "a build with sanitizers has no limit: they reserve address space without end";
