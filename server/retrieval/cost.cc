@@ -35,6 +35,7 @@ SearchCost::SearchCost(const faiss::Index& index) : dimension_(index.d) {
     if (dynamic_cast<const faiss::IndexIVFFastScan*>(lists) != nullptr) scanned_weight_ = kInBulk;
   } else if (const auto* graph = dynamic_cast<const faiss::IndexHNSW*>(inner)) {
     visited_links_ = graph->hnsw.nb_neighbors(0);
+    exploration_ = graph->hnsw.efSearch;
   } else if (dynamic_cast<const faiss::IndexFlat*>(inner) != nullptr) {
     scanned_weight_ = kInBulk;
     least_rows_ = kRowsOfAProduct;
@@ -48,8 +49,7 @@ double SearchCost::Comparisons(int64_t stored, const SearchParams& params) const
   const double candidates = params.k * std::max(1.0, static_cast<double>(params.k_factor));
   const auto all = static_cast<double>(stored);
   if (visited_links_ > 0) {
-    constexpr double kExploration = 16;  // faiss's efSearch; where k is larger, that
-    return std::max(kExploration, candidates) * static_cast<double>(visited_links_);
+    return std::max(exploration_, candidates) * static_cast<double>(visited_links_);
   }
   if (nlist_ == 0) return all * scanned_weight_ + candidates;
   const auto lists = static_cast<double>(nlist_);

@@ -28,6 +28,7 @@ class SearchCost {
   int dimension_;
   int64_t nlist_ = 0;          // 0: no lists
   int64_t visited_links_ = 0;  // of a graph, for each candidate; 0: no graph
+  double exploration_ = 0;     // candidates of a graph that are followed at least: faiss's efSearch
   double scanned_weight_ = 1;  // of a comparison in a list or a plain code
   int64_t least_rows_ = 1;
 };

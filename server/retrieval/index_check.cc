@@ -76,7 +76,10 @@ void CheckSameShape(const faiss::Index& outer, const faiss::Index* inner, int di
 void CheckQuantizer(const faiss::ProductQuantizer& pq, int dimension) {
   Require(pq.d == static_cast<size_t>(dimension) && pq.M >= 1 && pq.M <= pq.d && pq.d % pq.M == 0,
           "the parts of its product quantiser do not fit");
-  Require(pq.nbits >= 1 && pq.nbits <= 16, "the bits of its product quantiser are out of range");
+  // faiss makes a table of M x 2^nbits distances for each query: 1 MiB of them here.
+  constexpr size_t kMostTableValues = 1 << 18;
+  Require(pq.nbits >= 1 && pq.nbits <= 16 && pq.M << pq.nbits <= kMostTableValues,
+          "the bits of its product quantiser are out of range");
   Require(pq.dsub == pq.d / pq.M && pq.ksub == size_t{1} << pq.nbits && pq.code_size == (pq.M * pq.nbits + 7) / 8,
           "the sizes of its product quantiser do not fit");
   Require(pq.centroids.size() == pq.d * pq.ksub, "the table of its product quantiser is too short or too long");
@@ -315,8 +318,8 @@ class Checker {
             "the levels of its graph do not fit");
     Require(graph.levels.size() == rows && graph.offsets.size() == rows + 1 && graph.offsets[0] == 0,
             "its graph has too few or too many nodes");
-    Require(graph.efSearch >= 1 && graph.efSearch <= 1 << 20 && graph.efConstruction >= 1 &&
-                graph.efConstruction <= 1 << 20 && graph.upper_beam == 1,
+    Require(graph.efSearch >= 1 && graph.efSearch <= 4096 && graph.efConstruction >= 1 &&
+                graph.efConstruction <= 4096 && graph.upper_beam == 1,
             "the settings of its graph are out of range");
     Require(graph.assign_probas.size() + 1 == widths.size(), "the levels of its graph do not fit");
     int top = 0;

@@ -1,4 +1,7 @@
 // RowsAtOnce: few for costly searches, many for cheap ones.
+#include "server/retrieval/cost.h"
+
+#include <faiss/IndexHNSW.h>
 #include <gtest/gtest.h>
 
 #include "tests/retrieval/fixtures.h"
@@ -32,6 +35,13 @@ TEST(CostTest, AdditionsCount) {
 TEST(CostTest, CandidatesThatAreRankedAgainCount) {
   const auto index = MustBuild(RecipeOf("IVF16,PQ8x4fs,RFlat"), SpeechLike(4000, 64));
   EXPECT_GT(RowsAtOnce(*index, {8, 1, 1.0f}), 8 * RowsAtOnce(*index, {1024, 1, 64.0f}));
+}
+
+TEST(CostTest, AGraphThatIsSearchedWidelyCostsMore) {
+  faiss::IndexHNSWFlat index(64, 16);
+  const int64_t usual = SearchCost(index).RowsAtOnce(10'000, {8, 0, 0});
+  index.hnsw.efSearch *= 64;
+  EXPECT_LT(SearchCost(index).RowsAtOnce(10'000, {8, 0, 0}), usual / 32);
 }
 
 TEST(CostTest, EveryFormHasACostThatIsNeverNone) {
