@@ -72,15 +72,18 @@ absl::StatusOr<std::shared_ptr<Registry::Experiment>> Registry::FindExperiment(c
   return found->second;
 }
 
+absl::StatusOr<std::shared_ptr<const Generation>> Registry::CurrentOf(const Experiment& experiment) {
+  if (experiment.current != nullptr) return experiment.current;
+  if (!experiment.failure.ok()) return experiment.failure;
+  return Error(Reason::kNotTrained,
+               absl::StrCat("'", experiment.name, "' is being trained for the first time; wait until it is done"));
+}
+
 absl::StatusOr<std::shared_ptr<const Generation>> Registry::Find(const std::string& name) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = experiments_.find(name);
   if (found == experiments_.end()) return NotFound(name);
-  const Experiment& experiment = *found->second;
-  if (experiment.current != nullptr) return experiment.current;
-  if (!experiment.failure.ok()) return experiment.failure;
-  return Error(Reason::kNotTrained,
-               absl::StrCat("'", name, "' is being trained for the first time; wait until it is done"));
+  return CurrentOf(*found->second);
 }
 
 Description Registry::Describe(const Experiment& experiment) {
@@ -128,7 +131,7 @@ absl::StatusOr<storage::AddRecord> Registry::Add(const std::string& name, retrie
   if (const auto early = ForAddition(**experiment); !early.ok()) return early.status();  // not behind a training's end
   // Before anything is stored: the index would refuse them, and could not be loaded with them any more.
   if (absl::Status status = retrieval::CheckNorms(frames); !status.ok()) return status;
-  const std::lock_guard<std::mutex> change((*experiment)->change);
+  const std::lock_guard<std::shared_mutex> change((*experiment)->change);
   const auto generation = ForAddition(**experiment);
   if (!generation.ok()) return generation.status();
   absl::StatusOr<storage::AddRecord> record = store_->Append(name, (*generation)->number, frames, request);
@@ -146,8 +149,12 @@ absl::StatusOr<std::shared_ptr<const Generation>> Registry::WriteIndex(const std
                                                                        storage::ByteSink sink) {
   const auto experiment = FindExperiment(name);
   if (!experiment.ok()) return experiment.status();
-  const std::lock_guard<std::mutex> change((*experiment)->change);
-  auto generation = Find(name);
+  const std::shared_lock<std::shared_mutex> unchanged((*experiment)->change);
+  auto generation = [&]() -> absl::StatusOr<std::shared_ptr<const Generation>> {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if ((*experiment)->deleted) return NotFound(name);
+    return CurrentOf(**experiment);
+  }();
   if (!generation.ok()) return generation;
   if (absl::Status status = retrieval::WriteIndex(*(*generation)->index, sink); !status.ok()) return status;
   return generation;
@@ -166,7 +173,7 @@ absl::Status Registry::Delete(const std::string& name) {
     const std::lock_guard<std::mutex> lock(mutex_);  // so as not to wait for the end of a training
     if (absl::Status status = CheckDeletable(**experiment); !status.ok()) return status;
   }
-  const std::lock_guard<std::mutex> change((*experiment)->change);
+  const std::lock_guard<std::shared_mutex> change((*experiment)->change);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (absl::Status status = CheckDeletable(**experiment); !status.ok()) return status;

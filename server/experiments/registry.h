@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -69,7 +70,8 @@ class Registry {
     bool deleted = false;
     absl::Time created;
     absl::Time updated;
-    std::mutex change;  // held by whoever adds, deletes or exports; taken before mutex_
+    // Held alone by whoever adds or deletes, shared by whoever only needs that nobody does; taken before mutex_.
+    std::shared_mutex change;
   };
 
   Registry(storage::Store* store, int64_t max_experiments) : store_(store), max_experiments_(max_experiments) {}
@@ -78,6 +80,9 @@ class Registry {
   // These want mutex_ held.
   static Description Describe(const Experiment& experiment);
   static absl::Status CheckDeletable(const Experiment& experiment);
+
+  // What a search of it needs, or why there is none.
+  static absl::StatusOr<std::shared_ptr<const Generation>> CurrentOf(const Experiment& experiment);
 
   absl::StatusOr<std::shared_ptr<Experiment>> FindExperiment(const std::string& name) const;
   // The generation to add to, or why not. The caller has experiment->change.
@@ -104,7 +109,7 @@ class TrainingLease {
   std::shared_ptr<const Generation> current() const;
 
   // Waits until an addition that was under way is through. Those that come later see the lease and are refused.
-  void WaitForAddition() const { const std::lock_guard<std::mutex> through(experiment_->change); }
+  void WaitForAddition() const { const std::shared_lock<std::shared_mutex> through(experiment_->change); }
 
   // Makes a stored generation the one that serves, in one step.
   void Replace(const storage::ExperimentRecord& record, std::unique_ptr<retrieval::Index> index);
