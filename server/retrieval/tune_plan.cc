@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -29,6 +30,9 @@ class Planner {
     const int64_t few = ListsBySquareRoot(rows_, 4);
     const int64_t many = ListsBySquareRoot(rows_, 16);
     for (const int64_t nlist : {few, many, rows_ / kRowsPerList}) AddLists(nlist);
+    if (few == many) {  // of few rows all three are one: longer lists are what is left to try
+      for (const int64_t nlist : {many / 2, many / 4}) AddLists(nlist);
+    }
     if (rows_ >= kRowsForCodes) AddCodes(few);
     if (rows_ <= kMostHnswRows) Add("HNSW32");
     AddCompressed(std::min(kMostCentres, rows_ / 4));

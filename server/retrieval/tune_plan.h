@@ -17,10 +17,10 @@ struct Trial {
   int64_t rows = 0;              // that it will store
 };
 
-// For `rows` frames of `dimension` values: Flat; IVF with 4 sqrt(N), RVC's min(16 sqrt(N), N / 39) and N / 39 lists;
-// 4-bit FastScan codes in 4 sqrt(N) lists, with and without re-ranking; HNSW32 up to kMostHnswRows; compressed to
-// min(10000, N / 4) centres; expanded by 8 neighbours with alpha 3. Only what can be trained on so many rows, and codes
-// from 624 rows on. Trials with the same
+// For `rows` frames of `dimension` values: Flat; IVF with 4 sqrt(N), RVC's min(16 sqrt(N), N / 39) and N / 39 lists,
+// and where these are the same (below 24,336 rows) with a half and a quarter of them; 4-bit FastScan codes in 4 sqrt(N)
+// lists, with and without re-ranking; HNSW32 up to kMostHnswRows; compressed to min(10000, N / 4) centres; expanded by
+// 8 neighbours with alpha 3. Only what can be trained on so many rows, and codes from 624 rows on. Trials with the same
 // compression and expansion stand together.
 std::vector<Trial> PlanTrials(int64_t rows, int dimension, Metric metric, int64_t seed);
 
