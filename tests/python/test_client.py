@@ -207,3 +207,14 @@ def test_the_default_server_is_that_of_the_environment(server, monkeypatch):
     monkeypatch.delenv("KITH_SERVER")
     assert kith.Client().target == "127.0.0.1:50051"
     assert kith.Client("example").target == "example:50051"
+
+
+@pytest.mark.parametrize("name", ["kith://example:7", "kith://example:7/", "example:7/"])
+def test_a_server_may_be_written_as_a_url(name, monkeypatch):
+    monkeypatch.setenv("KITH_SERVER", name)
+    assert kith.Client().target == "example:7"
+
+
+def test_an_experiment_is_no_server():
+    with pytest.raises(kith.InvalidArgument, match="kith://HOST:PORT"):
+        kith.Client("kith://example:7/anna")

@@ -13,12 +13,23 @@ UNARY_TIMEOUT = 30.0  # seconds
 
 
 def resolve_target(target: Optional[str]) -> str:
-    """`target`, else the variable KITH_SERVER, else 127.0.0.1:50051; without a port, 50051."""
+    """`target`, else the variable KITH_SERVER, else 127.0.0.1:50051; without a port, 50051.
+
+    A server written as a URL without an experiment, kith://HOST:PORT or with a slash at its end, is that server.
+    """
     name = target or os.environ.get("KITH_SERVER") or DEFAULT_TARGET
+    if name.startswith("kith://"):
+        name = name[len("kith://") :].rstrip("/")
+        if not name or "/" in name:
+            raise InvalidArgument(
+                f"the server's address {target or os.environ.get('KITH_SERVER')!r} is not kith://HOST:PORT",
+                reason="BAD_PARAMETER",
+            )
     if not name.isascii():
         raise InvalidArgument(f"the server's address {name!r} is not ASCII", reason="BAD_PARAMETER")
     if "://" in name or name.startswith(("unix:", "dns:")):
         return name
+    name = name.rstrip("/")
     has_port = name.rfind(":") > name.rfind("]")  # of an IPv6 address
     return name if has_port else f"{name}:50051"
 

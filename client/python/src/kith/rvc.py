@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from typing import Any, Optional, Union
@@ -18,6 +19,11 @@ from kith.errors import Cancelled, DeadlineExceeded, InvalidArgument, KithError
 __all__ = ["Retriever"]
 
 _RETRY_PAUSE = 1.0  # seconds between two attempts to have an index file imported
+
+
+def _check_range(name: str, value: Optional[float], least: float, most: float) -> None:
+    if value is not None and not least <= value <= most:
+        raise InvalidArgument(f"{name} is {value}; it must be {least} to {most:g}", reason="BAD_PARAMETER")
 
 
 class Retriever:
@@ -64,6 +70,11 @@ class Retriever:
     ) -> None:
         if not budget > 0:
             raise InvalidArgument(f"budget is {budget}; it must be above 0 seconds", reason="BAD_PARAMETER")
+        # Here and not in the loop, where the server would say so.
+        _check_range("k", k, 1, 1024)
+        _check_range("nprobe", nprobe, 1, 2**31 - 1)
+        _check_range("k_factor", k_factor, 1, 1024)
+        _check_range("alpha", alpha, 0, sys.float_info.max)
         self.budget = budget
         self.blocks = self.late = self.bypassed = self.generation = 0
         self.last_error: Optional[Exception] = None
