@@ -41,9 +41,10 @@ void AddImportCommand(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("import", "Make a voice of a faiss index file; it replaces what NAME held");
   command->add_option("NAME", arguments->name, "The experiment")->required();
   command
-      ->add_option("FILE", arguments->file,
-                   "RVC's added_*.index, or any faiss index whose vectors can be rebuilt; its ids, metric and nprobe "
-                   "are kept")
+      ->add_option(
+          "FILE", arguments->file,
+          "RVC's added_*.index, or another faiss index whose vectors can be rebuilt and whose ids are 0 to N-1; "
+          "its metric and nprobe are kept")
       ->required();
   command->add_flag("--detach", arguments->detach, "Return once the server has the file, and let it import alone");
   command->callback([arguments, &context] { context.exit_code = RunImport(*arguments, context); });

@@ -1,7 +1,6 @@
 // Client::Import and ImportFile.
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
@@ -18,13 +17,14 @@ namespace {
 
 using ImportStream = client::ProgressStream<v1::ImportRequest, v1::ImportResponse>;
 
-// Opening and bytes; the error is the source's own.
-absl::Status SendAll(ImportStream& stream, v1::ImportRequest request, const ByteSource& source, int64_t payload) {
+// Opening and bytes, in messages that every server takes: a source of bytes cannot be read twice. The error is the
+// source's own.
+absl::Status SendAll(ImportStream& stream, v1::ImportRequest request, const ByteSource& source) {
   if (!stream.Write(request)) return absl::OkStatus();
   request.Clear();
   while (true) {
     std::string* data = request.mutable_data();
-    data->resize(static_cast<size_t>(payload));
+    data->resize(client::kSmallUploadMessage);
     const absl::StatusOr<size_t> count = source(absl::MakeSpan(*data));
     if (!count.ok()) return count.status();
     if (*count == 0) return absl::OkStatus();
@@ -48,9 +48,7 @@ absl::StatusOr<Experiment> Client::Import(std::string_view experiment, const Byt
   return client::RunWithProgress<v1::ImportRequest, v1::ImportResponse>(
       connection, experiment, options, call,
       [&](grpc::ClientContext* context) { return connection.experiments().Import(context); },
-      [&](ImportStream& stream) {
-        return SendAll(stream, std::move(opening), source, std::min(impl_->payload(), client::kUploadMessage));
-      },
+      [&](ImportStream& stream) { return SendAll(stream, std::move(opening), source); },
       [&] {
         Experiment accepted;
         accepted.name = std::string(experiment);
@@ -61,12 +59,13 @@ absl::StatusOr<Experiment> Client::Import(std::string_view experiment, const Byt
 
 absl::StatusOr<Experiment> Client::ImportFile(std::string_view experiment, const std::string& path,
                                               ImportOptions options, const CallOptions& call) {
+  struct stat info = {};
+  if (stat(path.c_str(), &info) != 0) return FileError(path, errno, "cannot be opened");
+  if (!S_ISREG(info.st_mode)) {  // before it is opened: a pipe would wait for its other end
+    return absl::InvalidArgumentError(absl::StrCat(path, ": is no plain file; give an .index"));
+  }
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
   if (file == nullptr) return FileError(path, errno, "cannot be opened");
-  struct stat info = {};
-  if (fstat(fileno(file.get()), &info) != 0) return FileError(path, errno, "cannot be read");
-  if (!S_ISREG(info.st_mode))
-    return absl::InvalidArgumentError(absl::StrCat(path, ": is no plain file; give an .index"));
   if (options.file_name.empty()) options.file_name = path.substr(path.rfind('/') + 1);
   const int64_t total = info.st_size;
   const auto on_progress = options.on_progress;
@@ -82,6 +81,6 @@ absl::StatusOr<Experiment> Client::ImportFile(std::string_view experiment, const
     return count;
   };
   return Import(experiment, source, options, call);
-}  // namespace kith
+}
 
 }  // namespace kith

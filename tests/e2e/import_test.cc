@@ -1,6 +1,7 @@
 // kith import, export, frames and import-logs against a real server.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -69,6 +70,13 @@ TEST_F(ImportCommandsTest, MistakesAreToldWithWhatToDo) {
   EXPECT_EQ(missing.exit_code, 1);
   EXPECT_THAT(missing.err, HasSubstr("nothing.index: cannot be opened"));
   EXPECT_EQ(Kith({"show", "new"}).exit_code, 1);
+}
+
+TEST_F(ImportCommandsTest, APipeThatNobodyWritesToIsRefusedAndNotWaitedFor) {
+  ASSERT_EQ(mkfifo(Path("pipe.index").c_str(), 0600), 0);
+  const Finished refused = Kith({"import", "anna", Path("pipe.index")});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("no plain file"));
 }
 
 TEST_F(ImportCommandsTest, AFailedExportLeavesTheFileThatWasThere) {

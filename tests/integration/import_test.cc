@@ -146,6 +146,18 @@ TEST_F(ImportTest, AnswersAsFaissDoesOnTheFile) {
   EXPECT_TRUE(ScratchIsEmpty());
 }
 
+class SmallMessagesImportTest : public ImportTest {
+ protected:
+  SmallMessagesImportTest() { options_.limits.message_bytes = 65536; }
+};
+
+TEST_F(SmallMessagesImportTest, AFileIsLargerThanAMessage) {
+  const std::string bytes = BytesOf(*Made("Flat", frames_));
+  ASSERT_GT(bytes.size(), 65536u);
+  const auto imported = Import("voice", bytes);
+  EXPECT_TRUE(imported.ok()) << imported.status();
+}
+
 TEST_F(ImportTest, KeepsMetricNprobeAndFrames) {
   const auto index = Made("IVF14,Flat", frames_, faiss::METRIC_INNER_PRODUCT);
   dynamic_cast<faiss::IndexIVF&>(*index).nprobe = 5;
