@@ -5,11 +5,11 @@
 #include <filesystem>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <vector>
 
 #include "common/npy/npy.h"
 #include "tests/e2e/fixture.h"
+#include "tests/support/wait_until.h"
 
 namespace kith::e2e {
 namespace {
@@ -118,7 +118,7 @@ TEST_F(StreamTest, AnUnknownExperimentIsToldAtOnce) { EXPECT_EQ(Kith({"stream", 
 
 TEST_F(StreamTest, CtrlCEndsThePlayingAndStillReports) {
   auto stream = StartKith({"stream", "anna", query_, "--seconds", "600", "--json"});
-  while (!HasSocket(stream->pid())) std::this_thread::yield();  // before that it has nothing to report
+  testing::WaitUntil([&] { return HasSocket(stream->pid()); });  // before that it has nothing to report
   stream->Signal(SIGINT);
   EXPECT_GE(stream->Wait(), 0) << "it ends by itself, not by the signal";
   EXPECT_TRUE(LastJson(stream->out()).contains("blocks")) << stream->out() << stream->err();

@@ -26,15 +26,6 @@ Value Expected(absl::StatusOr<Value> value) {
 
 }  // namespace
 
-void WaitUntil(const std::function<bool()>& condition) {
-  using std::chrono::steady_clock;
-  const auto deadline = steady_clock::now() + std::chrono::seconds(120);
-  while (!condition()) {
-    if (steady_clock::now() > deadline) throw std::runtime_error("what was waited for has not come");
-    std::this_thread::yield();
-  }
-}
-
 retrieval::Frames Rows(const retrieval::Frames& frames, int64_t first, int64_t count) {
   const auto values = frames.view().Slice(first, count).values();
   return {frames.dimension, {values.begin(), values.end()}};

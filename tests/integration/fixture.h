@@ -22,11 +22,9 @@
 #include "server/retrieval/index.h"
 #include "tests/integration/service.h"
 #include "tests/support/frames.h"
+#include "tests/support/wait_until.h"
 
 namespace kith::testing {
-
-// Waits until `condition` holds; throws where it does not within a generous time.
-void WaitUntil(const std::function<bool()>& condition);
 
 // A failed absl::Status with this code and reason, whose message has `text` in it.
 MATCHER_P3(FailsWith, code, reason, text, "") {
