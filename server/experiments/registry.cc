@@ -73,6 +73,7 @@ absl::StatusOr<std::shared_ptr<Registry::Experiment>> Registry::FindExperiment(c
 }
 
 absl::StatusOr<std::shared_ptr<const Generation>> Registry::CurrentOf(const Experiment& experiment) {
+  if (experiment.deleted) return NotFound(experiment.name);
   if (experiment.current != nullptr) return experiment.current;
   if (!experiment.failure.ok()) return experiment.failure;
   return Error(Reason::kNotTrained,
@@ -131,7 +132,7 @@ absl::StatusOr<storage::AddRecord> Registry::Add(const std::string& name, retrie
   if (const auto early = ForAddition(**experiment); !early.ok()) return early.status();  // not behind a training's end
   // Before anything is stored: the index would refuse them, and could not be loaded with them any more.
   if (absl::Status status = retrieval::CheckNorms(frames); !status.ok()) return status;
-  const std::lock_guard<std::shared_mutex> change((*experiment)->change);
+  const std::lock_guard<FairSharedMutex> change((*experiment)->change);
   const auto generation = ForAddition(**experiment);
   if (!generation.ok()) return generation.status();
   absl::StatusOr<storage::AddRecord> record = store_->Append(name, (*generation)->number, frames, request);
@@ -149,12 +150,10 @@ absl::StatusOr<std::shared_ptr<const Generation>> Registry::WriteIndex(const std
                                                                        storage::ByteSink sink) {
   const auto experiment = FindExperiment(name);
   if (!experiment.ok()) return experiment.status();
-  const std::shared_lock<std::shared_mutex> unchanged((*experiment)->change);
-  auto generation = [&]() -> absl::StatusOr<std::shared_ptr<const Generation>> {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if ((*experiment)->deleted) return NotFound(name);
-    return CurrentOf(**experiment);
-  }();
+  const std::shared_lock<FairSharedMutex> unchanged((*experiment)->change);
+  std::unique_lock<std::mutex> lock(mutex_);
+  auto generation = CurrentOf(**experiment);
+  lock.unlock();
   if (!generation.ok()) return generation;
   if (absl::Status status = retrieval::WriteIndex(*(*generation)->index, sink); !status.ok()) return status;
   return generation;
@@ -173,7 +172,7 @@ absl::Status Registry::Delete(const std::string& name) {
     const std::lock_guard<std::mutex> lock(mutex_);  // so as not to wait for the end of a training
     if (absl::Status status = CheckDeletable(**experiment); !status.ok()) return status;
   }
-  const std::lock_guard<std::shared_mutex> change((*experiment)->change);
+  const std::lock_guard<FairSharedMutex> change((*experiment)->change);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (absl::Status status = CheckDeletable(**experiment); !status.ok()) return status;

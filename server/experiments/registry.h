@@ -14,6 +14,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/base/fair_shared_mutex.h"
 #include "server/experiments/experiment.h"
 #include "server/retrieval/frames.h"
 #include "server/storage/records.h"
@@ -71,7 +72,7 @@ class Registry {
     absl::Time created;
     absl::Time updated;
     // Held alone by whoever adds or deletes, shared by whoever only needs that nobody does; taken before mutex_.
-    std::shared_mutex change;
+    FairSharedMutex change;
   };
 
   Registry(storage::Store* store, int64_t max_experiments) : store_(store), max_experiments_(max_experiments) {}
@@ -81,7 +82,7 @@ class Registry {
   static Description Describe(const Experiment& experiment);
   static absl::Status CheckDeletable(const Experiment& experiment);
 
-  // What a search of it needs, or why there is none.
+  // What a search of it needs, or why there is none. The caller has mutex_.
   static absl::StatusOr<std::shared_ptr<const Generation>> CurrentOf(const Experiment& experiment);
 
   absl::StatusOr<std::shared_ptr<Experiment>> FindExperiment(const std::string& name) const;
@@ -109,7 +110,7 @@ class TrainingLease {
   std::shared_ptr<const Generation> current() const;
 
   // Waits until an addition that was under way is through. Those that come later see the lease and are refused.
-  void WaitForAddition() const { const std::shared_lock<std::shared_mutex> through(experiment_->change); }
+  void WaitForAddition() const { const std::shared_lock<FairSharedMutex> through(experiment_->change); }
 
   // Makes a stored generation the one that serves, in one step.
   void Replace(const storage::ExperimentRecord& record, std::unique_ptr<retrieval::Index> index);

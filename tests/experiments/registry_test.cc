@@ -41,6 +41,22 @@ TEST_F(RegistryTest, WhatWasAddedIsFoundAtOnceAndAfterReopening) {
   EXPECT_EQ((*registry_->Find("anna"))->index->CopyFrames().values.size(), 370u * kDimension);
 }
 
+TEST_F(RegistryTest, AnIndexIsWrittenToManyAtOnce) {
+  ASSERT_TRUE(Train("anna", FramesOf(50)).ok());
+  bool both = false;
+  const auto written = registry_->WriteIndex("anna", [&](absl::Span<const char>) {
+    if (both) return absl::OkStatus();
+    std::thread other([&] {
+      both = true;
+      EXPECT_TRUE(registry_->WriteIndex("anna", [](absl::Span<const char>) { return absl::OkStatus(); }).ok());
+    });
+    other.join();
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(written.ok()) << written.status();
+  EXPECT_TRUE(both);
+}
+
 TEST_F(RegistryTest, OpeningCanBeStoppedBetweenExperiments) {
   ASSERT_TRUE(Train("anna", FramesOf(50)).ok());
   ASSERT_TRUE(Train("berta", FramesOf(50)).ok());
