@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "grpcpp/support/channel_arguments.h"
@@ -38,6 +39,9 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target, const Clie
 }  // namespace
 
 std::string WithPort(std::string target) {
+  if (absl::StartsWith(target, "kith://")) {
+    target = std::string(absl::StripSuffix(absl::StripPrefix(target, "kith://"), "/"));
+  }
   if (absl::StrContains(target, "://") || absl::StartsWith(target, "unix:") || absl::StartsWith(target, "dns:")) {
     return target;
   }

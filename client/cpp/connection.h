@@ -14,7 +14,8 @@
 
 namespace kith::client {
 
-// HOST:PORT as gRPC wants it: Kith's port 50051 where none is given (gRPC's own default would be 443).
+// HOST:PORT as gRPC wants it, of kith://HOST:PORT too: Kith's port 50051 where none is given (gRPC's own default would
+// be 443).
 std::string WithPort(std::string target);
 
 // Thread-safe.

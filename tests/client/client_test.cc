@@ -412,6 +412,7 @@ TEST(ClientTest, ATargetWithoutAPortMeansKithsOwn) {
   EXPECT_EQ(Client(ClientOptions{"host"}).target(), "host:50051");
   EXPECT_EQ(Client(ClientOptions{"host:7"}).target(), "host:7");
   EXPECT_EQ(Client(ClientOptions{"[::1]"}).target(), "[::1]:50051");
+  EXPECT_EQ(Client(ClientOptions{"kith://host:7/"}).target(), "host:7");
   EXPECT_EQ(Client(ClientOptions{"[::1]:7"}).target(), "[::1]:7");
 }
 
