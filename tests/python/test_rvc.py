@@ -78,7 +78,7 @@ def test_mistakes_of_the_caller_are_told(server, voice, queries):
         kith.rvc.Retriever(voice, budget=0)
     with pytest.raises(kith.InvalidArgument):
         kith.rvc.Retriever(voice, weighting="best")
-    for wrong in ({"k": 0}, {"k": 1025}, {"nprobe": 0}, {"k_factor": 0.5}, {"alpha": -1}, {"alpha": float("nan")}):
+    for wrong in ({"k": 0}, {"k": 1025}, {"nprobe": 0}, {"k_factor": 0.5}, {"alpha": -1}, {"alpha": float("nan")}, {"k": "8"}):
         with pytest.raises(kith.InvalidArgument, match=next(iter(wrong))):
             kith.rvc.Retriever(voice, target=server.target, **wrong)
     with pytest.raises(FileNotFoundError):

@@ -19,12 +19,9 @@ def resolve_target(target: Optional[str]) -> str:
     """
     name = target or os.environ.get("KITH_SERVER") or DEFAULT_TARGET
     if name.startswith("kith://"):
-        name = name[len("kith://") :].rstrip("/")
+        url, name = name, name[len("kith://") :].rstrip("/")
         if not name or "/" in name:
-            raise InvalidArgument(
-                f"the server's address {target or os.environ.get('KITH_SERVER')!r} is not kith://HOST:PORT",
-                reason="BAD_PARAMETER",
-            )
+            raise InvalidArgument(f"the server's address {url!r} is not kith://HOST:PORT", reason="BAD_PARAMETER")
     if not name.isascii():
         raise InvalidArgument(f"the server's address {name!r} is not ASCII", reason="BAD_PARAMETER")
     if "://" in name or name.startswith(("unix:", "dns:")):

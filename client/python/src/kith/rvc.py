@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from typing import Any, Optional, Union
@@ -18,6 +17,7 @@ from kith.errors import Cancelled, DeadlineExceeded, InvalidArgument, KithError
 
 __all__ = ["Retriever"]
 
+_FLOAT32_MAX = 3.4028235e38
 _RETRY_PAUSE = 1.0  # seconds between two attempts to have an index file imported
 
 
@@ -70,17 +70,16 @@ class Retriever:
     ) -> None:
         if not budget > 0:
             raise InvalidArgument(f"budget is {budget}; it must be above 0 seconds", reason="BAD_PARAMETER")
-        # Here and not in the loop, where the server would say so.
-        _check_range("k", k, 1, 1024)
-        _check_range("nprobe", nprobe, 1, 2**31 - 1)
-        _check_range("k_factor", k_factor, 1, 1024)
-        _check_range("alpha", alpha, 0, sys.float_info.max)
         self.budget = budget
         self.blocks = self.late = self.bypassed = self.generation = 0
         self.last_error: Optional[Exception] = None
         self._search = convert.search_params(k, nprobe, k_factor)
         self._weighting, self._alpha = weighting, alpha
-        self._params(1.0)  # says now what is wrong with them
+        self._params(1.0)  # says now what is wrong with them, and not in the loop, where the server would
+        _check_range("k", k, 1, 1024)
+        _check_range("nprobe", nprobe, 1, 2**31 - 1)
+        _check_range("k_factor", k_factor, 1, 1024)
+        _check_range("alpha", alpha, 0, _FLOAT32_MAX)
         self._closed = threading.Event()
         self._resolved = threading.Event()
         self._voice = _voices.voice_of(voice)
