@@ -31,11 +31,6 @@ void ThreadPool::Run(std::function<void()> task) {
   wake_.notify_one();
 }
 
-size_t ThreadPool::waiting() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return tasks_.size();
-}
-
 void ThreadPool::Work() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {

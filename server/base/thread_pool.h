@@ -2,7 +2,6 @@
 #pragma once
 
 #include <condition_variable>
-#include <cstddef>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -24,13 +23,10 @@ class ThreadPool {
   // Runs `task`, which must not throw, as soon as a thread is free.
   void Run(std::function<void()> task);
 
-  // Tasks that wait for a thread.
-  size_t waiting() const;
-
  private:
   void Work();
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::function<void()>> tasks_;  // guarded by mutex_
   bool stopping_ = false;                    // guarded by mutex_

@@ -65,43 +65,50 @@ struct Trainer::Training {
   }
 };
 
-absl::Status Trainer::CheckRoom(int64_t waiting) const {
-  if (waiting < options_.queue) return absl::OkStatus();
-  return WithRetryDelay(
-      Error(Reason::kOverloaded, absl::StrCat(waiting, " trainings wait already; try again when some are done")),
-      absl::Seconds(10));
-}
-
 absl::Status Trainer::Start(TrainingRequest request) {
-  const auto waiting = static_cast<int64_t>(pool_.waiting());
-  if (absl::Status status = CheckRoom(waiting); !status.ok()) return status;
-  Report(request, Phase::kQueued, 0, waiting);
   auto training = std::make_shared<Training>();
   training->request = std::move(request);
   training->job->on_cancel = [training = std::weak_ptr<Training>(training)] {
     if (const auto held = training.lock()) held->Tell(ShuttingDown());
   };
-  return Enqueue([this, training] { Run(training.get()); }, training->job);
+  const absl::StatusOr<int64_t> ahead = TakePlace(training->job);
+  if (!ahead.ok()) return ahead.status();
+  Report(training->request, Phase::kQueued, 0, *ahead);
+  RunInTurn(training->job, [this, training] { Run(training.get()); });
+  return absl::OkStatus();
 }
 
 absl::Status Trainer::Queue(std::function<void()> work) {
-  if (absl::Status status = CheckRoom(static_cast<int64_t>(pool_.waiting())); !status.ok()) return status;
-  return Enqueue(std::move(work), std::make_shared<Job>());
+  const auto job = std::make_shared<Job>();
+  if (const auto ahead = TakePlace(job); !ahead.ok()) return ahead.status();
+  RunInTurn(job, std::move(work));
+  return absl::OkStatus();
 }
 
-absl::Status Trainer::Enqueue(std::function<void()> work, const std::shared_ptr<Job>& job) {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (stopping_) return ShuttingDown();
-    jobs_.insert(job);
+absl::StatusOr<int64_t> Trainer::TakePlace(const std::shared_ptr<Job>& job) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (stopping_) return ShuttingDown();
+  const int64_t waiting = std::count_if(jobs_.begin(), jobs_.end(), [](const auto& other) { return !other->begun; });
+  if (waiting >= options_.queue) {
+    return WithRetryDelay(
+        Error(Reason::kOverloaded, absl::StrCat(waiting, " trainings wait already; try again when some are done")),
+        absl::Seconds(10));
   }
+  jobs_.insert(job);
+  return waiting;
+}
+
+void Trainer::RunInTurn(const std::shared_ptr<Job>& job, std::function<void()> work) {
   pool_.Run([this, job, work = std::move(work)] {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      job->begun = true;
+    }
     work();
     const std::lock_guard<std::mutex> lock(mutex_);
     jobs_.erase(job);
     ended_.notify_all();
   });
-  return absl::OkStatus();
 }
 
 void Trainer::Cancel() {

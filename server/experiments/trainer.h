@@ -105,12 +105,15 @@ class Trainer {
   // Something in the queue or under way.
   struct Job {
     std::function<void()> on_cancel = [] {};
+    bool begun = false;   // guarded by mutex_
     bool saving = false;  // guarded by mutex_
   };
   struct Training;
 
-  absl::Status CheckRoom(int64_t waiting) const;
-  absl::Status Enqueue(std::function<void()> work, const std::shared_ptr<Job>& job);
+  // Puts the job into the queue, where there is room and nothing else comes in between: how many are ahead of it.
+  absl::StatusOr<int64_t> TakePlace(const std::shared_ptr<Job>& job);
+  // Runs the work of a job that has its place.
+  void RunInTurn(const std::shared_ptr<Job>& job, std::function<void()> work);
   void Run(Training* training);
   absl::StatusOr<Description> Result(Training* training);
   absl::Status Train(Training* training);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "server/base/status.h"
 #include "server/retrieval/normalize.h"
 #include "tests/experiments/fixture.h"
@@ -199,6 +201,25 @@ TEST_F(TrainerTest, MoreTrainingsThanMayWaitAreRefusedAndLeaveNothing) {
   first->LetGo();
   EXPECT_TRUE(waiting->Result().ok());
   EXPECT_TRUE(waiting_too->Result().ok());
+}
+
+TEST_F(TrainerTest, WhoeverIsToldThatItIsQueuedHasItsPlace) {
+  const auto running = std::make_shared<Recorder>();
+  running->HoldAt(Phase::kTraining);
+  ASSERT_TRUE(Start("anna", FramesOf(400), running).ok());
+  running->WaitUntilHeld();
+  const auto waiting = std::make_shared<Recorder>();
+  ASSERT_TRUE(Start("berta", FramesOf(50), waiting).ok());
+  const auto being_told = std::make_shared<Recorder>();
+  being_told->HoldAt(Phase::kQueued);
+  std::thread last([&] { EXPECT_TRUE(Start("clara", FramesOf(50), being_told).ok()); });
+  being_told->WaitUntilHeld();
+  EXPECT_EQ(ReasonOf(Start("dora", FramesOf(50), std::make_shared<Recorder>())), "OVERLOADED");
+  being_told->LetGo();
+  last.join();
+  running->LetGo();
+  EXPECT_TRUE(waiting->Result().ok());
+  EXPECT_TRUE(being_told->Result().ok());
 }
 
 TEST_F(TrainerTest, CancelEndsWhatRunsAndWhatWaitsAndKeepsNothingOfIt) {
