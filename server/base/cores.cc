@@ -4,21 +4,17 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <fstream>
 #include <limits>
-#include <sstream>
 #include <vector>
 
-#include "absl/algorithm/container.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "server/base/cgroup.h"
 
 namespace kith {
 namespace {
-
-using ReadFile = std::function<std::string(const std::string& path)>;
 
 constexpr double kNoQuota = std::numeric_limits<double>::infinity();
 
@@ -33,16 +29,6 @@ double QuotaOfFolder(const std::string& folder, bool version_2, const ReadFile& 
   const std::string cpu_max = read(folder + "/cpu.max");
   const std::vector<absl::string_view> words = absl::StrSplit(cpu_max, absl::ByAnyChar(" \n"), absl::SkipEmpty());
   return words.size() == 2 ? Quota(words[0], words[1]) : kNoQuota;
-}
-
-// The least quota of the cgroup `path` under `mount` and of those above it. In a container the path may be the host's,
-// which is not there; the container's own cgroup is then the mount itself.
-double QuotaOfCgroup(absl::string_view mount, absl::string_view path, bool version_2, const ReadFile& read) {
-  double least = kNoQuota;
-  for (std::string rest(path == "/" ? "" : path);; rest.resize(rest.rfind('/'))) {
-    least = std::min(least, QuotaOfFolder(absl::StrCat(mount, rest), version_2, read));
-    if (rest.find('/') == std::string::npos) return least;
-  }
 }
 
 int AllowedCores() {
@@ -61,26 +47,12 @@ int AllowedCores() {
 
 int UsableCores(int allowed_cores, const ReadFile& read) {
   double quota = kNoQuota;
-  const std::string cgroups = read("/proc/self/cgroup");
-  for (const absl::string_view line : absl::StrSplit(cgroups, '\n', absl::SkipEmpty())) {
-    // hierarchy:controllers:path; version 2 is hierarchy 0 without controllers
-    const std::vector<absl::string_view> parts = absl::StrSplit(line, absl::MaxSplits(':', 2));
-    if (parts.size() != 3) continue;
-    if (parts[1].empty()) {
-      quota = std::min(quota, QuotaOfCgroup("/sys/fs/cgroup", parts[2], true, read));
-    } else if (absl::c_linear_search(std::vector<absl::string_view>(absl::StrSplit(parts[1], ',')), "cpu")) {
-      quota = std::min(quota, QuotaOfCgroup("/sys/fs/cgroup/cpu", parts[2], false, read));
-    }
-  }
+  VisitCgroups("cpu", read, [&](const std::string& folder, bool version_2) {
+    quota = std::min(quota, QuotaOfFolder(folder, version_2, read));
+  });
   return static_cast<int>(std::max(1.0, std::min<double>(allowed_cores, quota)));
 }
 
-int UsableCores() {
-  return UsableCores(AllowedCores(), [](const std::string& path) {
-    std::ostringstream contents;
-    contents << std::ifstream(path).rdbuf();
-    return contents.str();
-  });
-}
+int UsableCores() { return UsableCores(AllowedCores(), ReadSystemFile); }
 
 }  // namespace kith

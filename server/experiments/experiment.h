@@ -7,17 +7,23 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/base/fair_shared_mutex.h"
+#include "server/experiments/memory_budget.h"
 #include "server/retrieval/index.h"
 #include "server/retrieval/recipe.h"
+#include "server/storage/records.h"
 
 namespace kith::experiments {
 
-// One trained result. Additions extend its index; everything else is constant. Whoever holds a shared_ptr may search
-// it, whatever becomes of the experiment meanwhile.
+// One trained result in memory. Additions extend its index; all else that a search sees is constant. Whoever holds a
+// shared_ptr may search it, whatever becomes of the experiment meanwhile.
 struct Generation {
   int64_t number = 0;
   retrieval::Recipe recipe;
+  MemoryBudget::Reservation memory;  // what it takes; given back after the index is gone. Used by additions only
   std::unique_ptr<retrieval::Index> index;
+  // Held alone by whoever appends to the index, shared by whoever reads all of it and needs that nobody does.
+  mutable FairSharedMutex additions;
 };
 
 // The index of a generation, keeping all of it alive.
@@ -27,19 +33,20 @@ inline std::shared_ptr<const retrieval::Index> IndexOf(const std::shared_ptr<con
 
 enum class State {
   kTraining,  // its first training is under way
-  kReady,
-  kFailed,  // could not be loaded: `failure` says why
+  kReady,     // serves; it is loaded when it is used
+  kDegraded,  // the current generation cannot be read, an earlier one serves: `failure` says why
+  kFailed,    // nothing of it can be read: `failure` says why
 };
 
 // A look at an experiment at one moment.
 struct Description {
-  std::string name;
   State state = State::kReady;
   absl::Status failure;
   bool training = false;
-  std::shared_ptr<const Generation> generation;  // null unless kReady
-  absl::Time created;
-  absl::Time updated;
+  storage::ExperimentRecord record;              // as stored; in a first training only its name counts
+  std::shared_ptr<const Generation> generation;  // null where it is not in memory
+  bool pinned = false;                           // is never let go of: by the catalogue or by the configuration
+  absl::Time last_used = absl::InfinitePast();   // by a search or an addition, since the server's start
 };
 
 }  // namespace kith::experiments

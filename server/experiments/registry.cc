@@ -1,10 +1,16 @@
 #include "server/experiments/registry.h"
 
+#include <algorithm>
+#include <future>
+
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/base/clock.h"
 #include "server/base/ids.h"
 #include "server/base/status.h"
-#include "server/retrieval/normalize.h"
-#include "server/retrieval/serialize.h"
+#include "server/experiments/training_lease.h"
+#include "server/retrieval/platform.h"
 
 namespace kith::experiments {
 namespace {
@@ -19,85 +25,187 @@ absl::Status TrainingInProgress(absl::StatusCode code, const std::string& name) 
                absl::StrCat("'", name, "' is being trained; try again when that is done"));
 }
 
-// Reads an experiment whole: the snapshot's index, then its additions put in as they were then.
-absl::StatusOr<std::shared_ptr<const Generation>> LoadGeneration(storage::Store* store, const std::string& name) {
-  std::unique_ptr<retrieval::Index> index;
-  const auto read_index = [&](const storage::GenerationInfo& info, retrieval::FrameView frames,
-                              storage::ByteSource source) {
-    retrieval::FrameStore stored(frames.dimension);
-    stored.Append(frames);
-    auto read = retrieval::ReadIndex(source, std::move(stored), info.recipe.metric, info.report);
-    if (read.ok()) index = *std::move(read);
-    return read.status();
-  };
-  const absl::StatusOr<storage::LoadedExperiment> loaded = store->Load(name, read_index);
-  if (!loaded.ok()) return loaded.status();
-  const storage::GenerationInfo& info = loaded->experiment.generation;
-  const retrieval::FrameView all = loaded->frames.view();
-  if (absl::Status status = index->Add(all.Slice(info.rows, all.rows - info.rows)); !status.ok()) return status;
-  return std::make_shared<const Generation>(Generation{info.number, info.recipe, std::move(index)});
-}
-
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(storage::Store* store, int64_t max_experiments,
-                                                         absl::FunctionRef<bool()> proceed) {
-  const auto records = store->List();
+Registry::Registry(storage::Store* store, MemoryBudget* budget, RegistryOptions options)
+    : store_(store),
+      budget_(budget),
+      options_(std::move(options)),
+      pool_(options_.threads, [] { retrieval::SetThreadsOfThisThread(1); }) {  // the cores are the searches'
+  budget_->SetMakeRoom([this](int64_t bytes) { return MakeRoom(bytes); });
+}
+
+Registry::~Registry() { budget_->SetMakeRoom(nullptr); }
+
+absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(storage::Store* store, MemoryBudget* budget,
+                                                         RegistryOptions options) {
+  auto records = store->List();
   if (!records.ok()) return records.status();
-  std::unique_ptr<Registry> registry(new Registry(store, max_experiments));
-  for (const storage::ExperimentRecord& record : *records) {
-    if (!proceed()) return Error(Reason::kCancelled, "loading was stopped");
-    auto experiment = std::make_shared<Experiment>();
-    experiment->name = record.name;
-    experiment->created = record.created;
-    experiment->updated = record.updated;
+  std::unique_ptr<Registry> registry(new Registry(store, budget, std::move(options)));
+  for (storage::ExperimentRecord& record : *records) {
+    auto experiment = std::make_shared<Experiment>(&registry->pool_);
     experiment->failure = record.status;
-    if (record.status.ok()) registry->Load(experiment.get());
-    registry->experiments_.emplace(record.name, std::move(experiment));
+    experiment->preloaded = absl::c_linear_search(registry->options_.preload, record.name);
+    experiment->record = std::move(record);
+    registry->experiments_.emplace(experiment->record.name, experiment);
+  }
+  for (const auto& [name, experiment] : registry->experiments_) {
+    const bool look = IsPinned(*experiment) || !experiment->failure.ok();
+    if (look) registry->AcquireWith(experiment, [](const Resident&) {});
   }
   return registry;
 }
 
-void Registry::Load(Experiment* experiment) {
-  auto generation = LoadGeneration(store_, experiment->name);
-  const std::lock_guard<std::mutex> lock(mutex_);
-  experiment->failure = generation.status();
-  experiment->current = generation.ok() ? *std::move(generation) : nullptr;
-}
-
-absl::StatusOr<std::shared_ptr<Registry::Experiment>> Registry::FindExperiment(const std::string& name) const {
+absl::StatusOr<Registry::Pointer> Registry::FindExperiment(const std::string& name) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = experiments_.find(name);
   if (found == experiments_.end()) return NotFound(name);
   return found->second;
 }
 
-absl::StatusOr<std::shared_ptr<const Generation>> Registry::CurrentOf(const Experiment& experiment) {
-  if (experiment.deleted) return NotFound(experiment.name);
-  if (experiment.current != nullptr) return experiment.current;
-  if (!experiment.failure.ok()) return experiment.failure;
+Registry::Resident Registry::ResidentOf(const Experiment& experiment) {
+  const std::string& name = experiment.record.name;
+  if (experiment.deleted) return NotFound(name);
+  experiment.last_used = absl::Now();
+  if (experiment.resident != nullptr) return experiment.resident;
+  if (experiment.unreadable) return experiment.failure;
+  if (experiment.record.generation.number > 0 || !experiment.failure.ok()) return nullptr;
   return Error(Reason::kNotTrained,
-               absl::StrCat("'", experiment.name, "' is being trained for the first time; wait until it is done"));
+               absl::StrCat("'", name, "' is being trained for the first time; wait until it is done"));
 }
 
-absl::StatusOr<std::shared_ptr<const Generation>> Registry::Find(const std::string& name) const {
+Registry::Resident Registry::FindResident(const std::string& name) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = experiments_.find(name);
   if (found == experiments_.end()) return NotFound(name);
-  return CurrentOf(*found->second);
+  return ResidentOf(*found->second);
+}
+
+void Registry::Acquire(const std::string& name, OnResident done) {
+  const auto experiment = FindExperiment(name);
+  if (!experiment.ok()) return done(experiment.status());
+  AcquireWith(*experiment, std::move(done));
+}
+
+Registry::Resident Registry::AcquireNow(const std::string& name) {
+  std::promise<Resident> promise;
+  Acquire(name, [&](const Resident& resident) { promise.set_value(resident); });
+  return promise.get_future().get();
+}
+
+void Registry::AcquireWith(const Pointer& experiment, OnResident done) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const Resident resident = ResidentOf(*experiment);
+  if (!resident.ok() || *resident != nullptr) {
+    lock.unlock();
+    return done(resident);
+  }
+  experiment->waiting.push_back(std::move(done));
+  if (experiment->waiting.size() == 1) experiment->work.Run([this, experiment] { LoadNow(experiment); });
+}
+
+void Registry::LoadNow(const Pointer& experiment) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  Resident result = ResidentOf(*experiment);
+  if (result.ok() && *result == nullptr) {
+    const storage::ExperimentRecord record = experiment->record;
+    lock.unlock();
+    const TimePoint start = Clock::now();
+    absl::Status failure;
+    auto loaded = ReadNewest(record, &failure);
+    if (options_.on_loaded) options_.on_loaded(record.name, loaded.status(), SecondsSince(start));
+    if (loaded.ok() && !failure.ok() && options_.on_degraded) {
+      options_.on_degraded(record.name, loaded->generation->number, failure);
+    }
+    lock.lock();
+    result = Publish(experiment.get(), record.generation.number, std::move(loaded), failure);
+  }
+  if (result.ok() && *result == nullptr) {  // another generation came in meanwhile, and went
+    return experiment->work.Run([this, experiment] { LoadNow(experiment); });
+  }
+  const auto waiting = std::exchange(experiment->waiting, {});
+  lock.unlock();
+  for (const OnResident& done : waiting) done(result);
+}
+
+absl::StatusOr<LoadedGeneration> Registry::ReadNewest(const storage::ExperimentRecord& record, absl::Status* failure) {
+  auto loaded =
+      record.status.ok() ? LoadGeneration(store_, budget_, record) : absl::StatusOr<LoadedGeneration>(record.status);
+  if (!absl::IsDataLoss(loaded.status())) return loaded;
+  *failure = loaded.status();
+  const auto generations = store_->Generations(record.name);
+  if (!generations.ok()) return *failure;
+  for (const storage::GenerationRecord& earlier : *generations) {
+    if (earlier.current || !earlier.status.ok()) continue;
+    loaded = LoadGeneration(store_, budget_, RecordOf(record.name, earlier), earlier.info.number);
+    if (!absl::IsDataLoss(loaded.status())) return loaded;
+  }
+  return *failure;
+}
+
+Registry::Resident Registry::Publish(Experiment* experiment, int64_t expected,
+                                     absl::StatusOr<LoadedGeneration> loaded, const absl::Status& failure) {
+  if (experiment->resident != nullptr) return experiment->resident;  // a training was faster
+  if (experiment->record.generation.number > expected) return nullptr;
+  if (!failure.ok() || absl::IsDataLoss(loaded.status())) experiment->failure = failure;
+  if (!loaded.ok()) {
+    experiment->unreadable = absl::IsDataLoss(loaded.status());
+    return loaded.status();
+  }
+  if (failure.ok()) Put(experiment, loaded->record);
+  experiment->resident = Own(std::move(loaded->generation));
+  experiment->last_used = absl::Now();
+  return experiment->resident;
+}
+
+void Registry::Put(Experiment* experiment, const storage::ExperimentRecord& record) {
+  experiment->record = record;
+  experiment->failure = record.status;
+  experiment->unreadable = false;
+}
+
+std::shared_ptr<Generation> Registry::Own(std::unique_ptr<Generation> generation) const {
+  return Reaper::Own(reaper_, std::move(generation));
+}
+
+bool Registry::MakeRoom(int64_t bytes) {
+  std::vector<std::pair<std::string, std::shared_ptr<Generation>>> leaving;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::vector<Experiment*> idle;
+    for (const auto& [name, experiment] : experiments_) {
+      // Copies are made under mutex_ or from copies, so that the only one stays the only one.
+      const bool unused = experiment->resident != nullptr && experiment->resident.use_count() == 1;
+      if (unused && !IsPinned(*experiment)) idle.push_back(experiment.get());
+    }
+    absl::c_sort(idle, [](const auto* a, const auto* b) { return a->last_used < b->last_used; });
+    for (auto next = idle.begin(); next != idle.end() && bytes > 0; ++next) {
+      bytes -= (*next)->resident->memory.bytes();
+      leaving.emplace_back((*next)->record.name, std::move((*next)->resident));
+    }
+  }
+  const bool any = !leaving.empty();
+  for (const auto& [name, generation] : leaving) {
+    if (options_.on_let_go) options_.on_let_go(name);
+  }
+  leaving.clear();
+  if (any) reaper_->WaitUntilDone();
+  return any;
 }
 
 Description Registry::Describe(const Experiment& experiment) {
   Description description;
-  description.name = experiment.name;
+  description.record = experiment.record;
   description.failure = experiment.failure;
-  description.state = experiment.current != nullptr ? State::kReady
-                      : experiment.failure.ok()     ? State::kTraining
-                                                    : State::kFailed;
   description.training = experiment.training;
-  description.generation = experiment.current;
-  description.created = experiment.created;
-  description.updated = experiment.updated;
+  description.generation = experiment.resident;
+  description.pinned = IsPinned(experiment);
+  description.last_used = experiment.last_used;
+  if (!experiment.failure.ok()) {
+    description.state = experiment.resident != nullptr ? State::kDegraded : State::kFailed;
+  } else if (experiment.record.generation.number == 0) {
+    description.state = State::kTraining;
+  }
   return description;
 }
 
@@ -117,75 +225,122 @@ std::vector<Description> Registry::List(const std::string& after, size_t count) 
   return page;
 }
 
-absl::StatusOr<std::shared_ptr<const Generation>> Registry::ForAddition(const Experiment& experiment) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (experiment.deleted) return NotFound(experiment.name);
-  if (experiment.training) return TrainingInProgress(absl::StatusCode::kFailedPrecondition, experiment.name);
-  if (experiment.current == nullptr) return experiment.failure;
-  return experiment.current;
-}
-
-absl::StatusOr<storage::AddRecord> Registry::Add(const std::string& name, retrieval::FrameView frames,
-                                                 const std::optional<storage::Request>& request) {
-  const auto experiment = FindExperiment(name);
-  if (!experiment.ok()) return experiment.status();
-  if (const auto early = ForAddition(**experiment); !early.ok()) return early.status();  // not behind a training's end
-  // Before anything is stored: the index would refuse them, and could not be loaded with them any more.
-  if (absl::Status status = retrieval::CheckNorms(frames); !status.ok()) return status;
-  const std::lock_guard<FairSharedMutex> change((*experiment)->change);
-  const auto generation = ForAddition(**experiment);
-  if (!generation.ok()) return generation.status();
-  absl::StatusOr<storage::AddRecord> record = store_->Append(name, (*generation)->number, frames, request);
-  if (!record.ok() || record->repeated) return record;
-  if (!(*generation)->index->Add(frames).ok()) {
-    Load(experiment->get());  // the frames are stored; what is in memory may have only some of them
-    if (const auto reloaded = Find(name); !reloaded.ok()) return reloaded.status();
-  }
-  const std::lock_guard<std::mutex> lock(mutex_);
-  (*experiment)->updated = absl::Now();
-  return record;
-}
-
-absl::StatusOr<std::shared_ptr<const Generation>> Registry::WriteIndex(const std::string& name,
-                                                                       storage::ByteSink sink) {
-  const auto experiment = FindExperiment(name);
-  if (!experiment.ok()) return experiment.status();
-  const std::shared_lock<FairSharedMutex> unchanged((*experiment)->change);
-  std::unique_lock<std::mutex> lock(mutex_);
-  auto generation = CurrentOf(**experiment);
-  lock.unlock();
-  if (!generation.ok()) return generation;
-  if (absl::Status status = retrieval::WriteIndex(*(*generation)->index, sink); !status.ok()) return status;
-  return generation;
-}
-
-absl::Status Registry::CheckDeletable(const Experiment& experiment) {
-  if (experiment.deleted) return NotFound(experiment.name);
-  if (experiment.training) return TrainingInProgress(absl::StatusCode::kAborted, experiment.name);
+absl::Status Registry::CheckChangeable(const Experiment& experiment) {
+  if (experiment.deleted) return NotFound(experiment.record.name);
+  if (experiment.training) return TrainingInProgress(absl::StatusCode::kAborted, experiment.record.name);
   return absl::OkStatus();
 }
 
-absl::Status Registry::Delete(const std::string& name) {
+void Registry::Load(const std::string& name, OnChanged done) {
   const auto experiment = FindExperiment(name);
-  if (!experiment.ok()) return experiment.status();
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);  // so as not to wait for the end of a training
-    if (absl::Status status = CheckDeletable(**experiment); !status.ok()) return status;
-  }
-  const std::lock_guard<FairSharedMutex> change((*experiment)->change);
+  if (!experiment.ok()) return done(experiment.status());
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (absl::Status status = CheckDeletable(**experiment); !status.ok()) return status;
-    (*experiment)->deleted = true;
+    (*experiment)->unreadable = false;
   }
-  const absl::Status status = store_->Delete(name);
+  AcquireWith(*experiment, [this, name, done = std::move(done)](const Resident& resident) {
+    done(resident.ok() ? Describe(name) : resident.status());
+  });
+}
+
+absl::StatusOr<Description> Registry::Unload(const std::string& name) {
+  const auto experiment = FindExperiment(name);
+  if (!experiment.ok()) return experiment.status();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (IsPinned(**experiment)) {
+    return Error(absl::StatusCode::kFailedPrecondition, Reason::kBadParameter,
+                 absl::StrCat("'", name, "' is pinned, so that it stays in memory; unpin it first"));
+  }
+  (*experiment)->resident.reset();
+  return Describe(**experiment);
+}
+
+void Registry::SetPinned(const std::string& name, bool pinned, OnChanged done) {
+  const auto found = FindExperiment(name);
+  if (!found.ok()) return done(found.status());
+  if (!pinned && (*found)->preloaded) {
+    return done(Error(absl::StatusCode::kFailedPrecondition, Reason::kBadParameter,
+                      absl::StrCat("'", name, "' is pinned by the configuration; take it out of preload")));
+  }
+  (*found)->work.Run([this, experiment = *found, name, pinned, done = std::move(done)] {
+    if (absl::Status status = store_->SetPinned(name, pinned); !status.ok()) return done(status);
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      experiment->record.pinned = pinned;
+    }
+    if (!pinned) return done(Describe(name));
+    Load(name, done);
+  });
+}
+
+void Registry::Rollback(const std::string& name, std::optional<int64_t> to, OnChanged done) {
+  const auto found = FindExperiment(name);
+  if (!found.ok()) return done(found.status());
+  (*found)->work.Run([this, experiment = *found, to, done = std::move(done)] { done(RollBackNow(experiment, to)); });
+}
+
+absl::StatusOr<Description> Registry::RollBackNow(const Pointer& experiment, std::optional<int64_t> to) {
+  std::string name;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (absl::Status status = CheckChangeable(*experiment); !status.ok()) return status;
+    name = experiment->record.name;
+  }
+  const auto generations = store_->Generations(name);
+  if (!generations.ok()) return generations.status();
+  const auto target = absl::c_find_if(*generations, [&](const storage::GenerationRecord& generation) {
+    return to ? generation.info.number == *to : !generation.current;
+  });
+  // Read first, so that it serves from the moment of the change; without room for both it is loaded when it is used.
+  std::shared_ptr<Generation> resident;
+  if (target != generations->end()) {
+    auto loaded = LoadGeneration(store_, budget_, RecordOf(name, *target), target->info.number);
+    if (absl::IsDataLoss(loaded.status())) return loaded.status();
+    if (loaded.ok()) resident = Own(std::move(loaded->generation));
+  }
+  const auto record = store_->Rollback(name, to);
+  if (!record.ok()) return record.status();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Put(experiment.get(), *record);
+  experiment->resident = std::move(resident);
+  return Describe(*experiment);
+}
+
+void Registry::Delete(const std::string& name, std::function<void(const absl::Status&)> done) {
+  const auto found = FindExperiment(name);
+  if (!found.ok()) return done(found.status());
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);  // so as not to wait for what is under way in vain
+    if (absl::Status status = CheckChangeable(**found); !status.ok()) return done(status);
+  }
+  (*found)->work.Run([this, experiment = *found, done = std::move(done)] { done(DeleteNow(experiment)); });
+}
+
+absl::Status Registry::DeleteNow(const Pointer& experiment) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (absl::Status status = CheckChangeable(*experiment); !status.ok()) return status;
+    experiment->deleted = true;
+  }
+  const absl::Status status = store_->Delete(experiment->record.name);
   const std::lock_guard<std::mutex> lock(mutex_);
   if (status.ok()) {
-    experiments_.erase(name);
+    experiments_.erase(experiment->record.name);
+    experiment->resident.reset();
   } else {
-    (*experiment)->deleted = false;
+    experiment->deleted = false;
   }
   return status;
+}
+
+void Registry::NoteFolded(const storage::ExperimentRecord& record) {
+  const auto experiment = FindExperiment(record.name);
+  if (!experiment.ok()) return;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  storage::ExperimentRecord& known = (*experiment)->record;
+  if (known.generation.number != record.generation.number) return;
+  known.generation = record.generation;
+  known.disk_bytes = record.disk_bytes;
 }
 
 absl::StatusOr<std::unique_ptr<TrainingLease>> Registry::Reserve(const std::string& name) {
@@ -193,13 +348,14 @@ absl::StatusOr<std::unique_ptr<TrainingLease>> Registry::Reserve(const std::stri
   const std::lock_guard<std::mutex> lock(mutex_);
   auto found = experiments_.find(name);
   if (found == experiments_.end()) {
-    if (static_cast<int64_t>(experiments_.size()) >= max_experiments_) {
+    if (static_cast<int64_t>(experiments_.size()) >= options_.max_experiments) {
       return Error(Reason::kMemoryBudget,
-                   absl::StrCat("there are ", experiments_.size(), " experiments and at most ", max_experiments_,
-                                " may be; delete one, or raise limits.experiments"));
+                   absl::StrCat("there are ", experiments_.size(), " experiments and at most ",
+                                options_.max_experiments, " may be; delete one, or raise limits.experiments"));
     }
-    auto experiment = std::make_shared<Experiment>();
-    experiment->name = name;
+    auto experiment = std::make_shared<Experiment>(&pool_);
+    experiment->record.name = name;
+    experiment->preloaded = absl::c_linear_search(options_.preload, name);
     found = experiments_.emplace(name, std::move(experiment)).first;
   }
   if (found->second->training) return TrainingInProgress(absl::StatusCode::kAborted, name);
@@ -208,38 +364,16 @@ absl::StatusOr<std::unique_ptr<TrainingLease>> Registry::Reserve(const std::stri
                  absl::StrCat("'", name, "' is being deleted; try again in a moment"));
   }
   found->second->training = true;
-  return std::unique_ptr<TrainingLease>(new TrainingLease(this, found->second));
+  return std::unique_ptr<TrainingLease>(new TrainingLease(this, name, found->second));
 }
 
-void Registry::Release(const std::shared_ptr<Experiment>& experiment) {
+void Registry::Release(const Pointer& experiment) {
   const std::lock_guard<std::mutex> lock(mutex_);
   experiment->training = false;
-  if (experiment->current == nullptr && experiment->failure.ok()) {
+  if (experiment->record.generation.number == 0 && experiment->failure.ok()) {
     experiment->deleted = true;
-    experiments_.erase(experiment->name);
+    experiments_.erase(experiment->record.name);
   }
-}
-
-TrainingLease::~TrainingLease() { registry_->Release(experiment_); }
-
-std::shared_ptr<const Generation> TrainingLease::current() const {
-  const std::lock_guard<std::mutex> lock(registry_->mutex_);
-  return experiment_->current;
-}
-
-void TrainingLease::Replace(const storage::ExperimentRecord& record, std::unique_ptr<retrieval::Index> index) {
-  auto generation = std::make_shared<const Generation>(
-      Generation{record.generation.number, record.generation.recipe, std::move(index)});
-  const std::lock_guard<std::mutex> lock(registry_->mutex_);
-  experiment_->current.swap(generation);  // the old one is let go below, outside the lock if nobody else has it
-  experiment_->failure = absl::OkStatus();
-  experiment_->created = record.created;
-  experiment_->updated = record.updated;
-}
-
-Description TrainingLease::Describe() const {
-  const std::lock_guard<std::mutex> lock(registry_->mutex_);
-  return Registry::Describe(*experiment_);
 }
 
 }  // namespace kith::experiments

@@ -1,21 +1,24 @@
-// Which experiments there are, and the changes that may be made to them.
+// Which experiments there are, which of them are in memory, and the changes that may be made to them.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "server/base/fair_shared_mutex.h"
+#include "server/base/strand.h"
+#include "server/base/thread_pool.h"
 #include "server/experiments/experiment.h"
+#include "server/experiments/loader.h"
+#include "server/experiments/memory_budget.h"
+#include "server/experiments/reaper.h"
 #include "server/retrieval/frames.h"
 #include "server/storage/records.h"
 #include "server/storage/store.h"
@@ -25,105 +28,146 @@ namespace kith::experiments {
 
 class TrainingLease;
 
-// Thread-safe. Find, Describe and List take a lock for a look-up and a pointer copy; the others may wait for the disk.
+struct RegistryOptions {
+  int64_t max_experiments = 1024;    // so many will be trained
+  std::vector<std::string> preload;  // loaded at the start, and pinned
+  int threads = 4;                   // for what may wait for the disk
+  // Told of what an operator would want to know, for the log.
+  std::function<void(const std::string& name, const absl::Status& status, double seconds)> on_loaded;
+  std::function<void(const std::string& name, int64_t serving, const absl::Status& failure)> on_degraded;
+  std::function<void(const std::string& name)> on_let_go;
+};
+
+// Thread-safe. FindResident, Describe and List take a lock for a look-up and a pointer copy. What may wait for the disk
+// is done on threads of the registry's own, in order and one at a time for each experiment, so that a slow experiment
+// holds up no other; its end is told to the function that the caller gives, from such a thread or at once.
 class Registry {
  public:
-  // Loads every experiment of the store, which has to outlive this. One that cannot be loaded is kept as kFailed; only
-  // an unreadable catalogue is an error. At most `max_experiments` will be trained. `proceed` is asked before each is
-  // loaded; once it says no, that is CANCELLED.
-  static absl::StatusOr<std::unique_ptr<Registry>> Open(
-      storage::Store* store, int64_t max_experiments, absl::FunctionRef<bool()> proceed = [] { return true; });
+  using Resident = absl::StatusOr<std::shared_ptr<const Generation>>;
+  using OnResident = std::function<void(const Resident&)>;
+  using OnAdded = std::function<void(const absl::StatusOr<storage::AddRecord>&)>;
+  using OnChanged = std::function<void(const absl::StatusOr<Description>&)>;
 
-  // What a search needs. EXPERIMENT_NOT_FOUND; NOT_TRAINED during a first training; DATA_LOSS for a failed one.
-  absl::StatusOr<std::shared_ptr<const Generation>> Find(const std::string& name) const;
+  // Knows every experiment of the store; loads those to be preloaded and those that are pinned, in the background. Only
+  // an unreadable catalogue is an error. `store` and `budget` have to outlive this and all generations.
+  static absl::StatusOr<std::unique_ptr<Registry>> Open(storage::Store* store, MemoryBudget* budget,
+                                                        RegistryOptions options);
+  ~Registry();
+
+  // What a search needs; null where it is not in memory: Acquire it. EXPERIMENT_NOT_FOUND; NOT_TRAINED during a first
+  // training; DATA_LOSS for a failed one.
+  Resident FindResident(const std::string& name) const;
+
+  // The same, loaded first where it is not in memory: once, however many ask. Errors besides: MEMORY_BUDGET, STORAGE.
+  void Acquire(const std::string& name, OnResident done);
+  // Waits for it. Not for threads that others wait for.
+  Resident AcquireNow(const std::string& name);
 
   absl::StatusOr<Description> Describe(const std::string& name) const;
 
   // The experiments whose names come behind `after`, in the order of the names' bytes, at most `count`.
   std::vector<Description> List(const std::string& after, size_t count) const;
 
-  // Appends frames (of the experiment's dimension, finite): durable, and seen by every search that starts afterwards.
-  // One addition at a time for an experiment. EXPERIMENT_NOT_FOUND, DIMENSION_MISMATCH, REQUEST_ID_REUSED; NOT_FINITE
-  // for a row with a norm above retrieval::kMaxNorm; FAILED_PRECONDITION TRAINING_IN_PROGRESS.
-  absl::StatusOr<storage::AddRecord> Add(const std::string& name, retrieval::FrameView frames,
-                                         const std::optional<storage::Request>& request);
+  // Appends frames (of the experiment's dimension, finite), which have to stay until `done`: durable, and seen by every
+  // search that starts afterwards. Those of one experiment that wait are stored together. EXPERIMENT_NOT_FOUND,
+  // DIMENSION_MISMATCH, REQUEST_ID_REUSED, MEMORY_BUDGET; NOT_FINITE for a row with a norm above retrieval::kMaxNorm;
+  // FAILED_PRECONDITION TRAINING_IN_PROGRESS; DATA_LOSS where the current generation cannot be read.
+  void Add(const std::string& name, retrieval::FrameView frames, const std::optional<storage::Request>& request,
+           OnAdded done);
 
-  // Gives the bytes of the current index, additions included, to `sink`: what faiss reads. Additions wait meanwhile,
-  // searches do not. Returns the generation. Errors as Find, else the sink's own.
-  absl::StatusOr<std::shared_ptr<const Generation>> WriteIndex(const std::string& name, storage::ByteSink sink);
+  // Loads it if it is not in memory; tries again where an earlier attempt failed. Errors as Acquire.
+  void Load(const std::string& name, OnChanged done);
+
+  // Lets go of its memory, at once if nobody uses it; the next use loads it again. EXPERIMENT_NOT_FOUND;
+  // FAILED_PRECONDITION BAD_PARAMETER where it is pinned.
+  absl::StatusOr<Description> Unload(const std::string& name);
+
+  // A pinned experiment is not let go of to make room for others; pinning loads it. EXPERIMENT_NOT_FOUND, STORAGE;
+  // FAILED_PRECONDITION BAD_PARAMETER for unpinning one that the configuration preloads.
+  void SetPinned(const std::string& name, bool pinned, OnChanged done);
+
+  // Makes an earlier generation the current one (unset: the one before). EXPERIMENT_NOT_FOUND; ABORTED
+  // TRAINING_IN_PROGRESS; BAD_PARAMETER names those there are; MEMORY_BUDGET.
+  void Rollback(const std::string& name, std::optional<int64_t> to, OnChanged done);
 
   // EXPERIMENT_NOT_FOUND; ABORTED TRAINING_IN_PROGRESS.
-  absl::Status Delete(const std::string& name);
+  void Delete(const std::string& name, std::function<void(const absl::Status&)> done);
 
   // The right to train an experiment, which may not exist yet. ABORTED TRAINING_IN_PROGRESS where somebody has it;
   // MEMORY_BUDGET where there are too many experiments. The registry has to outlive the lease.
   absl::StatusOr<std::unique_ptr<TrainingLease>> Reserve(const std::string& name);
 
+  // Takes note of a new snapshot of a generation.
+  void NoteFolded(const storage::ExperimentRecord& record);
+
+  // Told, from the registry's threads, when additions to an experiment were stored: which then are in no snapshot.
+  void SetOnGrown(std::function<void(const storage::ExperimentRecord&)> on_grown) { on_grown_ = std::move(on_grown); }
+
+  MemoryBudget* budget() const { return budget_; }
+
  private:
   friend class TrainingLease;
 
-  // All but `change` is guarded by mutex_.
+  struct PendingAddition {
+    retrieval::FrameView frames;
+    std::optional<storage::Request> request;
+    OnAdded done;
+  };
+  struct AdditionResult;
+
+  // All but `work` is guarded by mutex_.
   struct Experiment {
-    std::string name;
-    std::shared_ptr<const Generation> current;
-    absl::Status failure;
+    explicit Experiment(ThreadPool* pool) : work(pool) {}
+
+    storage::ExperimentRecord record;     // generation.number 0: there is none, this is a first training
+    std::shared_ptr<Generation> resident;
+    absl::Status failure;     // why the current generation cannot be read
+    bool unreadable = false;  // nor any other: it is not tried again unless by Load
+    bool preloaded = false;
     bool training = false;
     bool deleted = false;
-    absl::Time created;
-    absl::Time updated;
-    // Held alone by whoever adds or deletes, shared by whoever only needs that nobody does; taken before mutex_.
-    FairSharedMutex change;
+    mutable absl::Time last_used = absl::InfinitePast();
+    std::vector<OnResident> waiting;         // for the load that is under way
+    std::vector<PendingAddition> additions;  // not yet stored
+    Strand work;                             // whatever waits for the disk or changes what is stored
   };
+  using Pointer = std::shared_ptr<Experiment>;
 
-  Registry(storage::Store* store, int64_t max_experiments) : store_(store), max_experiments_(max_experiments) {}
+  Registry(storage::Store* store, MemoryBudget* budget, RegistryOptions options);
 
-  void Load(Experiment* experiment);
   // These want mutex_ held.
+  static bool IsPinned(const Experiment& experiment) { return experiment.preloaded || experiment.record.pinned; }
   static Description Describe(const Experiment& experiment);
-  static absl::Status CheckDeletable(const Experiment& experiment);
+  static absl::Status CheckChangeable(const Experiment& experiment);
+  static absl::Status CheckAddable(const Experiment& experiment);
+  static Resident ResidentOf(const Experiment& experiment);
+  static void Put(Experiment* experiment, const storage::ExperimentRecord& record);
 
-  // What a search of it needs, or why there is none. The caller has mutex_.
-  static absl::StatusOr<std::shared_ptr<const Generation>> CurrentOf(const Experiment& experiment);
-
-  absl::StatusOr<std::shared_ptr<Experiment>> FindExperiment(const std::string& name) const;
-  // The generation to add to, or why not. The caller has experiment->change.
-  absl::StatusOr<std::shared_ptr<const Generation>> ForAddition(const Experiment& experiment) const;
-  void Release(const std::shared_ptr<Experiment>& experiment);
+  absl::StatusOr<Pointer> FindExperiment(const std::string& name) const;
+  void AcquireWith(const Pointer& experiment, OnResident done);
+  void LoadNow(const Pointer& experiment);
+  absl::StatusOr<LoadedGeneration> ReadNewest(const storage::ExperimentRecord& record, absl::Status* failure);
+  Resident Publish(Experiment* experiment, int64_t expected, absl::StatusOr<LoadedGeneration> loaded,
+                   const absl::Status& failure);  // with mutex_
+  void AddPending(const Pointer& experiment);
+  absl::Status ReserveFor(retrieval::FrameView frames, Generation* resident, storage::ExperimentRecord* record) const;
+  void Store(const storage::ExperimentRecord& record, std::vector<AdditionResult>* batch);
+  static bool Append(const std::vector<AdditionResult>& batch, Generation* resident);
+  storage::ExperimentRecord NoteAdded(Experiment* experiment, const std::vector<AdditionResult>& batch);
+  absl::StatusOr<Description> RollBackNow(const Pointer& experiment, std::optional<int64_t> to);
+  absl::Status DeleteNow(const Pointer& experiment);
+  std::shared_ptr<Generation> Own(std::unique_ptr<Generation> generation) const;
+  bool MakeRoom(int64_t bytes);
+  void Release(const Pointer& experiment);
 
   storage::Store* const store_;
-  const int64_t max_experiments_;
+  MemoryBudget* const budget_;
+  const RegistryOptions options_;
+  const std::shared_ptr<Reaper> reaper_ = std::make_shared<Reaper>();
+  std::function<void(const storage::ExperimentRecord&)> on_grown_;  // constant once serving
   mutable std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<Experiment>> experiments_;  // guarded by mutex_
-};
-
-// The right to train one experiment: while it stands nobody else trains it, adds to it or deletes it. If no generation
-// was ever put in place the experiment is gone with it. Used by one thread at a time.
-class TrainingLease {
- public:
-  ~TrainingLease();
-  TrainingLease(const TrainingLease&) = delete;
-  TrainingLease& operator=(const TrainingLease&) = delete;
-
-  const std::string& name() const { return experiment_->name; }
-
-  // The generation that serves, or null.
-  std::shared_ptr<const Generation> current() const;
-
-  // Waits until an addition that was under way is through. Those that come later see the lease and are refused.
-  void WaitForAddition() const { const std::shared_lock<FairSharedMutex> through(experiment_->change); }
-
-  // Makes a stored generation the one that serves, in one step.
-  void Replace(const storage::ExperimentRecord& record, std::unique_ptr<retrieval::Index> index);
-
-  Description Describe() const;
-
- private:
-  friend class Registry;
-  TrainingLease(Registry* registry, std::shared_ptr<Registry::Experiment> experiment)
-      : registry_(registry), experiment_(std::move(experiment)) {}
-
-  Registry* const registry_;
-  const std::shared_ptr<Registry::Experiment> experiment_;
+  std::map<std::string, Pointer> experiments_;  // guarded by mutex_
+  ThreadPool pool_;                             // last: its tasks use all of the above
 };
 
 }  // namespace kith::experiments
