@@ -30,7 +30,7 @@ absl::StatusOr<std::shared_ptr<const Generation>> LoadGeneration(storage::Store*
     if (read.ok()) index = *std::move(read);
     return read.status();
   };
-  const absl::StatusOr<storage::LoadedExperiment> loaded = store->Load(name, read_index);
+  const absl::StatusOr<storage::LoadedExperiment> loaded = store->Load(name, std::nullopt, read_index);
   if (!loaded.ok()) return loaded.status();
   const storage::GenerationInfo& info = loaded->experiment.generation;
   const retrieval::FrameView all = loaded->frames.view();
@@ -135,7 +135,8 @@ absl::StatusOr<storage::AddRecord> Registry::Add(const std::string& name, retrie
   const std::lock_guard<FairSharedMutex> change((*experiment)->change);
   const auto generation = ForAddition(**experiment);
   if (!generation.ok()) return generation.status();
-  absl::StatusOr<storage::AddRecord> record = store_->Append(name, (*generation)->number, frames, request);
+  absl::StatusOr<storage::AddRecord> record =
+      store_->Append({storage::Addition{name, (*generation)->number, frames, request}}).front();
   if (!record.ok() || record->repeated) return record;
   if (!(*generation)->index->Add(frames).ok()) {
     Load(experiment->get());  // the frames are stored; what is in memory may have only some of them
