@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -25,10 +26,23 @@ struct GenerationInfo {
 struct ExperimentRecord {
   std::string name;
   GenerationInfo generation;  // the current one
-  int64_t total_rows = 0;     // additions included
+  int64_t total_rows = 0;     // of the current one, additions included
   absl::Time created;         // first training
-  absl::Time updated;         // last training or addition
-  absl::Status status;        // DATA_LOSS where its row of the catalogue is damaged; then only `name` counts
+  absl::Time updated;         // last training, addition or rollback
+  bool pinned = false;        // to be held in memory
+  int64_t disk_bytes = 0;     // the snapshots of all kept generations
+  // DATA_LOSS where the catalogue's rows of it or of its current generation are damaged; then `name`, `pinned` and
+  // `disk_bytes` count alone. Other generations may be sound, see Store::Generations.
+  absl::Status status;
+};
+
+// A generation that is kept.
+struct GenerationRecord {
+  GenerationInfo info;
+  int64_t total_rows = 0;  // additions included
+  absl::Time updated;      // last training or addition
+  bool current = false;
+  absl::Status status;  // DATA_LOSS where its rows of the catalogue are damaged; then only info.number may count
 };
 
 // A client's request id and the digest of what it sent: makes a retry safe.
@@ -57,6 +71,14 @@ struct CommitRecord {
   bool repeated = false;  // the request had been done before: nothing was changed, `experiment` is what stands now
 };
 
+// Rows to be added behind those of a generation, which has to be the current one.
+struct Addition {
+  std::string name;
+  int64_t generation = 0;
+  retrieval::FrameView frames;  // somebody else's, unchanged until the answer is there
+  std::optional<Request> request;
+};
+
 struct AddRecord {
   int64_t first_id = 0;  // the rows have the ids first_id to first_id + rows - 1
   int64_t rows = 0;
@@ -66,10 +88,18 @@ struct AddRecord {
 };
 
 struct LoadedExperiment {
+  // `generation`, `total_rows` and `updated` speak of the generation that was read.
   ExperimentRecord experiment;
   // total_rows rows: generation.rows of the snapshot, which the index holds, then the additions in order, which it
   // does not.
   retrieval::Frames frames;
+};
+
+// What a backup holds.
+struct BackupSummary {
+  int64_t experiments = 0;
+  int64_t generations = 0;
+  int64_t bytes = 0;  // of the tar
 };
 
 }  // namespace kith::storage

@@ -156,16 +156,43 @@ absl::StatusOr<CommitRecord> Store::CommitGeneration(std::string_view name, cons
   return committed->record;
 }
 
-absl::StatusOr<AddRecord> Store::Append(std::string_view name, int64_t generation, retrieval::FrameView frames,
-                                        const std::optional<Request>& request) {
-  if (frames.rows <= 0) return Error(Reason::kEmptyBatch, "no frames to add; send at least one");
-  const std::vector<Chunk> chunks = CutIntoChunks(frames);
-  const std::lock_guard<std::mutex> guard(state_->mutex);
-  return state_->catalogue.Append(name, generation, frames, chunks, request, state_->options.now());
+std::vector<absl::StatusOr<AddRecord>> Store::Append(absl::Span<const Addition> additions) {
+  std::vector<absl::StatusOr<AddRecord>> answers;
+  for (const Addition& addition : additions) {
+    if (addition.frames.rows <= 0) {
+      answers.push_back(Error(Reason::kEmptyBatch, "no frames to add; send at least one"));
+      continue;
+    }
+    const std::vector<Chunk> chunks = CutIntoChunks(addition.frames);
+    const std::lock_guard<std::mutex> guard(state_->mutex);
+    answers.push_back(state_->catalogue.Append(addition.name, addition.generation, addition.frames, chunks,
+                                               addition.request, state_->options.now()));
+  }
+  return answers;
 }
 
+absl::StatusOr<std::vector<GenerationRecord>> Store::Generations(std::string_view name) {
+  const auto record = Get(name);
+  if (!record.ok()) return record.status();
+  return std::vector<GenerationRecord>{
+      {record->generation, record->total_rows, record->updated, /*current=*/true, record->status}};
+}
+
+namespace {
+absl::Status Missing() { return Error(Reason::kInternal, "this part of the store is being written"); }
+}  // namespace
+
+absl::StatusOr<ExperimentRecord> Store::Rollback(std::string_view, std::optional<int64_t>) { return Missing(); }
+absl::StatusOr<ExperimentRecord> Store::Fold(std::string_view, int64_t, retrieval::FrameView,
+                                             absl::FunctionRef<absl::Status(ByteSink)>) {
+  return Missing();
+}
+absl::Status Store::SetPinned(std::string_view, bool) { return Missing(); }
+absl::StatusOr<BackupSummary> Store::WriteBackup(ByteSink) { return Missing(); }
+absl::StatusOr<std::vector<ExperimentRecord>> Store::Restore(const std::string&, bool) { return Missing(); }
+
 absl::StatusOr<LoadedExperiment> Store::Load(
-    std::string_view name,
+    std::string_view name, std::optional<int64_t> number,
     absl::FunctionRef<absl::Status(const GenerationInfo&, retrieval::FrameView, ByteSource)> read_index) {
   // A connection of its own, so that reading much does not hold up the others.
   const auto reader = CatalogueReader::Open(state_->catalogue_path);
@@ -173,6 +200,9 @@ absl::StatusOr<LoadedExperiment> Store::Load(
   std::unique_lock<std::mutex> guard(state_->mutex);
   auto current = reader->Find(name);
   if (!current.ok()) return current.status();
+  if (number && *number != current->record.generation.number) {
+    return Error(Reason::kBadParameter, absl::StrCat("there is no generation ", *number));
+  }
   auto snapshot = state_->snapshots.Read(current->snapshot);
   guard.unlock();
   if (!snapshot.ok()) return snapshot.status();

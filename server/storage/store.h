@@ -27,6 +27,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "server/retrieval/frames.h"
 #include "server/retrieval/recipe.h"
 #include "server/storage/records.h"
@@ -37,6 +38,7 @@ namespace kith::storage {
 
 struct StoreOptions {
   std::function<absl::Time()> now = absl::Now;
+  int keep_generations = 2;  // of each experiment, the current one included; 1 or more
 };
 
 // Thread-safe. Writing and reading of snapshots do not hold up the other calls.
@@ -57,10 +59,10 @@ class Store {
   // EXPERIMENT_NOT_FOUND.
   absl::StatusOr<ExperimentRecord> Get(std::string_view name);
 
-  // Writes a new generation of the experiment (or its first) and makes it the current one, in place of the former
-  // generation and all that was added to it; all or nothing. `frames` is what the index holds, at least one row.
-  // `write_index` gives the index's bytes to the sink; its error ends the call and is the call's, unless the sink
-  // failed first.
+  // Writes a new generation of the experiment (or its first) and makes it the current one; all or nothing. The
+  // generations that were current last are kept, with what was added to them, as many as keep_generations says.
+  // `frames` is what the index holds, at least one row. `write_index` gives the index's bytes to the sink; its error
+  // ends the call and is the call's, unless the sink failed first.
   //
   // REQUEST_ID_REUSED where the request id was used with another digest or by an Append; BAD_PARAMETER for a bad name
   // or no rows; ABORTED INTERNAL where another generation was committed, or the experiment deleted, meanwhile.
@@ -70,24 +72,58 @@ class Store {
                                                 const Progress& progress = nullptr,
                                                 const std::optional<Request>& request = std::nullopt);
 
-  // Adds rows behind those of `generation`, which has to be the current one. Durable when it returns; all or nothing.
+  // Adds rows; one answer for each addition, in their order. Each is all or nothing and durable when this returns; a
+  // fault of one leaves the others whole. All that wait at the same time, those of other callers too, share one
+  // transaction.
   //
   // EXPERIMENT_NOT_FOUND; REQUEST_ID_REUSED as above; DIMENSION_MISMATCH; EMPTY_BATCH; ABORTED INTERNAL where the
   // current generation is another.
-  absl::StatusOr<AddRecord> Append(std::string_view name, int64_t generation, retrieval::FrameView frames,
-                                   const std::optional<Request>& request = std::nullopt);
+  std::vector<absl::StatusOr<AddRecord>> Append(absl::Span<const Addition> additions);
 
-  // Reads the current generation, all of it checked against its checksums. `read_index` is called once, with the frames
-  // that the index holds, after the index's bytes were verified, and its error ends the call. A generation that is
-  // replaced meanwhile is still read to its end as it stood.
+  // The generations that are kept, the one that became current last first. EXPERIMENT_NOT_FOUND.
+  absl::StatusOr<std::vector<GenerationRecord>> Generations(std::string_view name);
+
+  // Makes a kept generation the current one, as it last was, its additions included; unset: the one that was current
+  // before. The generation that is current already stays so.
   //
-  // EXPERIMENT_NOT_FOUND.
+  // EXPERIMENT_NOT_FOUND; BAD_PARAMETER, which names those there are, where there is no such generation.
+  absl::StatusOr<ExperimentRecord> Rollback(std::string_view name, std::optional<int64_t> to);
+
+  // Reads a generation, the current one where `generation` is unset, all of it checked against its checksums.
+  // `read_index` is called once, with the frames that the index holds, after the index's bytes were verified, and its
+  // error ends the call. A generation that is removed meanwhile is still read to its end as it stood.
+  //
+  // EXPERIMENT_NOT_FOUND; BAD_PARAMETER where there is no such generation.
   absl::StatusOr<LoadedExperiment> Load(
-      std::string_view name,
+      std::string_view name, std::optional<int64_t> generation,
       absl::FunctionRef<absl::Status(const GenerationInfo&, retrieval::FrameView, ByteSource)> read_index);
+
+  // Writes a snapshot of the first frames.rows rows of `generation` in place of its snapshot and forgets the additions
+  // that are in it; those after them stay, as does the generation's number. Nothing is done where no addition would be
+  // forgotten. `write_index` as for CommitGeneration.
+  //
+  // EXPERIMENT_NOT_FOUND; ABORTED INTERNAL where the generation is gone, has fewer rows, or other ones than `frames`.
+  absl::StatusOr<ExperimentRecord> Fold(std::string_view name, int64_t generation, retrieval::FrameView frames,
+                                        absl::FunctionRef<absl::Status(ByteSink)> write_index);
+
+  // EXPERIMENT_NOT_FOUND.
+  absl::Status SetPinned(std::string_view name, bool pinned);
 
   // Deletes the experiment, its generations, additions and request ids at once. EXPERIMENT_NOT_FOUND.
   absl::Status Delete(std::string_view name);
+
+  // Gives a tar of the data folder as it stands at one moment to the sink, while all else goes on: unpacked it is a
+  // data folder. What it refers to is not removed meanwhile. The sink's error ends the call.
+  absl::StatusOr<BackupSummary> WriteBackup(ByteSink sink);
+
+  // Puts the experiments of such a tar into this store, with their kept generations, additions, request ids and pins;
+  // each experiment whole or not at all. Gives those that were put in. With `replace` they take the place of
+  // experiments of the same names.
+  //
+  // ALREADY_EXISTS BAD_PARAMETER, with their names, where some exist and `replace` is false; INVALID_ARGUMENT
+  // BAD_PARAMETER where it is no such tar; DATA_LOSS STORAGE where something in it is damaged. Of the last, experiments
+  // that were put in before stay.
+  absl::StatusOr<std::vector<ExperimentRecord>> Restore(const std::string& tar_path, bool replace);
 
   // A folder for files that are under way. UNAVAILABLE STORAGE.
   absl::StatusOr<ScratchFolder> MakeScratch() const;

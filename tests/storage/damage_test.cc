@@ -29,7 +29,7 @@ class DamageTest : public StorageTest {
     for (const std::string& name : Snapshots()) {
       if (name != before.front()) annas_ = data_dir() + "/snapshots/" + name;
     }
-    ASSERT_TRUE(store_->Append("anna", 1, added_.view(), Request{"a", "digest"}).ok());
+    ASSERT_TRUE(Append("anna", 1, added_.view(), Request{"a", "digest"}).ok());
   }
 
   void ExpectBobIsWell() {
@@ -146,7 +146,7 @@ TEST_F(DamageTest, ADamagedAdditionIsNoticed) {
     ExpectBobIsWell();
     ASSERT_TRUE(store_->Delete("anna").ok());
     ASSERT_TRUE(Train("anna", trained_.view(), index_).ok());
-    ASSERT_TRUE(store_->Append("anna", 1, added_.view()).ok());
+    ASSERT_TRUE(Append("anna", 1, added_.view()).ok());
   }
 }
 
@@ -162,7 +162,7 @@ TEST_F(DamageTest, ADamagedRowIsNoticedAndCostsItsExperimentOnly) {
     SCOPED_TRACE(change);
     Execute(absl::StrCat("UPDATE ", change, " = 'anna'"));
     EXPECT_THAT(Load("anna"), FailsSaying(StatusCode::kDataLoss, Reason::kStorage, "\"anna\""));
-    EXPECT_THAT(store_->Append("anna", 1, added_.view()), FailsWith(StatusCode::kDataLoss, Reason::kStorage));
+    EXPECT_THAT(Append("anna", 1, added_.view()), FailsWith(StatusCode::kDataLoss, Reason::kStorage));
     const auto list = store_->List();
     ASSERT_TRUE(list.ok()) << list.status();
     ASSERT_EQ(list->size(), 2u);
@@ -176,12 +176,12 @@ TEST_F(DamageTest, ADamagedRowIsNoticedAndCostsItsExperimentOnly) {
     ExpectBobIsWell();
     const auto committed = Train("anna", trained_.view(), index_);
     ASSERT_TRUE(committed.ok()) << committed.status();
-    ASSERT_TRUE(store_->Append("anna", committed->experiment.generation.number, added_.view()).ok());
+    ASSERT_TRUE(Append("anna", committed->experiment.generation.number, added_.view()).ok());
     EXPECT_TRUE(Load("anna").ok());
     // Brings the number back to 1, and the snapshot that a damaged name left behind goes at a start.
     ASSERT_TRUE(store_->Delete("anna").ok());
     ASSERT_TRUE(Train("anna", trained_.view(), index_).ok());
-    ASSERT_TRUE(store_->Append("anna", 1, added_.view()).ok());
+    ASSERT_TRUE(Append("anna", 1, added_.view()).ok());
     Open();
     EXPECT_EQ(Snapshots().size(), 2u);
   }
@@ -190,7 +190,7 @@ TEST_F(DamageTest, ADamagedRowIsNoticedAndCostsItsExperimentOnly) {
 TEST_F(DamageTest, ADamagedRequestIsNotAnswered) {
   Execute("UPDATE requests SET first_id = first_id + 1 WHERE request_id = 'a'");
   EXPECT_THAT(store_->FindRequest("anna", "a"), FailsWith(StatusCode::kDataLoss, Reason::kStorage));
-  EXPECT_THAT(store_->Append("anna", 1, added_.view(), Request{"a", "digest"}),
+  EXPECT_THAT(Append("anna", 1, added_.view(), Request{"a", "digest"}),
               FailsWith(StatusCode::kDataLoss, Reason::kStorage));
   EXPECT_TRUE(store_->FindRequest("anna", "t").ok());
 }

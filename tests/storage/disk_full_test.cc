@@ -81,11 +81,11 @@ TEST_F(DiskFullTest, AFailedSaveSaysWhatIsNeededAndChangesNothing) {
 TEST_F(DiskFullTest, AFailedAppendChangesNothing) {
   {
     const FileSizeLimit limit(150'000);
-    EXPECT_THAT(store_->Append("anna", 1, MakeFrames(1'000, 64, 3).view(), Request{"r", "digest"}), kDiskFull);
+    EXPECT_THAT(Append("anna", 1, MakeFrames(1'000, 64, 3).view(), Request{"r", "digest"}), kDiskFull);
   }
   ExpectAnna(0);
   EXPECT_EQ(*store_->FindRequest("anna", "r"), std::nullopt);
-  const auto added = store_->Append("anna", 1, added_.view(), Request{"r", "digest"});
+  const auto added = Append("anna", 1, added_.view(), Request{"r", "digest"});
   ASSERT_TRUE(added.ok()) << added.status();
   EXPECT_EQ(added->first_id, 100);
   Open();
@@ -109,7 +109,7 @@ TEST_F(DiskFullTest, WhereverItHappensNothingIsHalfThere) {
     {
       const FileSizeLimit limit(bytes);
       has_bob = count_or_fail(Train("bob", trained_.view(), "bob's").status());
-      if (count_or_fail(store_->Append("anna", 1, added_.view()).status())) ++additions;
+      if (count_or_fail(Append("anna", 1, added_.view()).status())) ++additions;
       has_carl = count_or_fail(Train("carl", trained_.view(), std::string(bytes / 2, 'c')).status());
       if (has_bob && count_or_fail(store_->Delete("bob"))) has_bob = false;
     }
@@ -162,15 +162,15 @@ class SmallDiskTest : public DiskFullTest {
 TEST_F(SmallDiskTest, AFullDiskChangesNothingAndRecoversWithSpace) {
   EXPECT_THAT(Train("anna", MakeFrames(5'000, 256, 3).view(), "new"), kDiskFull);
   EXPECT_THAT(Train("anna", trained_.view(), std::string(5'000'000, 'n')), kDiskFull);
-  EXPECT_THAT(store_->Append("anna", 1, MakeFrames(20'000, 64, 3).view()), kDiskFull);
+  EXPECT_THAT(Append("anna", 1, MakeFrames(20'000, 64, 3).view()), kDiskFull);
   EXPECT_THAT(Snapshots(), SizeIs(1));
   ExpectAnna(0);
-  ASSERT_TRUE(store_->Append("anna", 1, added_.view()).ok());
+  ASSERT_TRUE(Append("anna", 1, added_.view()).ok());
   ExpectAnna(1);
 }
 
 TEST_F(SmallDiskTest, AStartOnAFullDiskFailsClearlyAndSucceedsWithSpace) {
-  ASSERT_TRUE(store_->Append("anna", 1, added_.view()).ok());
+  ASSERT_TRUE(Append("anna", 1, added_.view()).ok());
   store_.reset();
   FillUp(0);
   EXPECT_THAT(Store::Open(data_dir()), kDiskFull);
@@ -184,7 +184,7 @@ TEST_F(SmallDiskTest, WhereverItHappensNothingIsHalfThere) {
   for (uintmax_t left = 0; left < 360'000; left += 12'000) {
     SCOPED_TRACE(left);
     FillUp(left);
-    const auto added = store_->Append("anna", 1, added_.view());
+    const auto added = Append("anna", 1, added_.view());
     if (added.ok()) ++additions;
     const auto trained = Train("bob", trained_.view(), std::string(100'000, 'b'));
     for (const absl::Status& status : {added.status(), trained.status()}) {

@@ -105,7 +105,7 @@ TEST_F(OpenTest, AKilledProcessLeavesAllThatWasAcknowledged) {
   ASSERT_GE(child, 0);
   if (child == 0) {
     Open();
-    const bool done = Train("anna", trained.view(), "index").ok() && store_->Append("anna", 1, added.view()).ok();
+    const bool done = Train("anna", trained.view(), "index").ok() && Append("anna", 1, added.view()).ok();
     if (!done) ::_exit(1);
     // Dies in the middle of the next training.
     (void)store_->CommitGeneration("anna", SomeRecipe(), SomeReport(), added.view(), [](ByteSink sink) {

@@ -15,12 +15,12 @@ TEST_F(RequestTest, ARepeatedAppendIsAnsweredAsTheFirst) {
   const auto frames = MakeFrames(5, 4, 1);
   Open();
   ASSERT_TRUE(Train("anna", MakeFrames(10, 4, 2).view(), "index").ok());
-  ASSERT_TRUE(store_->Append("anna", 1, frames.view(), Request{"r1", "digest"}).ok());
-  ASSERT_TRUE(store_->Append("anna", 1, frames.view(), Request{"r2", "digest"}).ok());
+  ASSERT_TRUE(Append("anna", 1, frames.view(), Request{"r1", "digest"}).ok());
+  ASSERT_TRUE(Append("anna", 1, frames.view(), Request{"r2", "digest"}).ok());
 
   Open();
   now_ += absl::Hours(23);
-  const auto again = store_->Append("anna", 1, frames.view(), Request{"r1", "digest"});
+  const auto again = Append("anna", 1, frames.view(), Request{"r1", "digest"});
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_TRUE(again->repeated);
   EXPECT_EQ(again->first_id, 10);
@@ -46,9 +46,9 @@ TEST_F(RequestTest, ARepeatIsAnsweredEvenAfterAnotherTraining) {
   const auto frames = MakeFrames(5, 4, 1);
   Open();
   ASSERT_TRUE(Train("anna", MakeFrames(10, 4, 2).view(), "index").ok());
-  ASSERT_TRUE(store_->Append("anna", 1, frames.view(), Request{"r", "digest"}).ok());
+  ASSERT_TRUE(Append("anna", 1, frames.view(), Request{"r", "digest"}).ok());
   ASSERT_TRUE(Train("anna", MakeFrames(3, 4, 3).view(), "index").ok());
-  const auto again = store_->Append("anna", 2, frames.view(), Request{"r", "digest"});
+  const auto again = Append("anna", 2, frames.view(), Request{"r", "digest"});
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_TRUE(again->repeated);
   EXPECT_EQ(again->generation, 1);
@@ -59,7 +59,7 @@ TEST_F(RequestTest, ARepeatedTrainingTrainsOnce) {
   const auto frames = MakeFrames(10, 4, 1);
   Open();
   ASSERT_TRUE(Train("anna", frames.view(), "first", Request{"r", "digest"}).ok());
-  ASSERT_TRUE(store_->Append("anna", 1, frames.view()).ok());
+  ASSERT_TRUE(Append("anna", 1, frames.view()).ok());
   const auto again = Train("anna", frames.view(), "second", Request{"r", "digest"});
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_TRUE(again->repeated);
@@ -98,7 +98,7 @@ TEST_F(RequestTest, ConcurrentRepeatsAddOnce) {
   std::vector<std::thread> threads;
   for (AddRecord& record : records) {
     threads.emplace_back([&] {
-      const auto added = store_->Append("anna", 1, frames.view(), Request{"r", "digest"});
+      const auto added = Append("anna", 1, frames.view(), Request{"r", "digest"});
       ASSERT_TRUE(added.ok()) << added.status();
       record = *added;
     });
@@ -118,10 +118,10 @@ TEST_F(RequestTest, AnIdWithOtherContentIsRefused) {
   const auto frames = MakeFrames(5, 4, 1);
   Open();
   ASSERT_TRUE(Train("anna", frames.view(), "index", Request{"t", "digest"}).ok());
-  ASSERT_TRUE(store_->Append("anna", 1, frames.view(), Request{"a", "digest"}).ok());
+  ASSERT_TRUE(Append("anna", 1, frames.view(), Request{"a", "digest"}).ok());
   const auto reused = FailsSaying(StatusCode::kAlreadyExists, Reason::kRequestIdReused, "an id of its own");
-  EXPECT_THAT(store_->Append("anna", 1, frames.view(), Request{"a", "other"}), reused);
-  EXPECT_THAT(store_->Append("anna", 1, frames.view(), Request{"t", "digest"}), reused);
+  EXPECT_THAT(Append("anna", 1, frames.view(), Request{"a", "other"}), reused);
+  EXPECT_THAT(Append("anna", 1, frames.view(), Request{"t", "digest"}), reused);
   EXPECT_THAT(Train("anna", frames.view(), "index", Request{"t", "other"}), reused);
   EXPECT_THAT(Train("anna", frames.view(), "index", Request{"a", "digest"}), reused);
   EXPECT_EQ(store_->Get("anna")->total_rows, 10);
@@ -133,12 +133,12 @@ TEST_F(RequestTest, IdsExpireAfterADay) {
   const auto frames = MakeFrames(5, 4, 1);
   Open();
   ASSERT_TRUE(Train("anna", frames.view(), "index", Request{"t", "digest"}).ok());
-  ASSERT_TRUE(store_->Append("anna", 1, frames.view(), Request{"a", "digest"}).ok());
+  ASSERT_TRUE(Append("anna", 1, frames.view(), Request{"a", "digest"}).ok());
   now_ += kRequestLifetime;
   EXPECT_TRUE(store_->FindRequest("anna", "a")->has_value());
   now_ += absl::Microseconds(1);
   EXPECT_FALSE(store_->FindRequest("anna", "a")->has_value());
-  const auto added = store_->Append("anna", 1, frames.view(), Request{"a", "other"});
+  const auto added = Append("anna", 1, frames.view(), Request{"a", "other"});
   ASSERT_TRUE(added.ok()) << added.status();
   EXPECT_FALSE(added->repeated);
   EXPECT_EQ(added->first_id, 10);

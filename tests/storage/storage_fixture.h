@@ -86,22 +86,27 @@ class StorageTest : public ::testing::Test {
         nullptr, request);
   }
 
+  absl::StatusOr<AddRecord> Append(const std::string& name, int64_t generation, retrieval::FrameView frames,
+                                   const std::optional<Request>& request = std::nullopt) {
+    return store_->Append({Addition{name, generation, frames, request}}).front();
+  }
+
   struct Loaded {
     LoadedExperiment experiment;
     std::string index;
   };
-  absl::StatusOr<Loaded> Load(const std::string& name) {
+  absl::StatusOr<Loaded> Load(const std::string& name, std::optional<int64_t> generation = std::nullopt) {
     Loaded loaded;
-    auto experiment =
-        store_->Load(name, [&](const GenerationInfo&, retrieval::FrameView, ByteSource source) -> absl::Status {
-          char piece[1000];
-          for (;;) {
-            const absl::StatusOr<size_t> count = source(absl::MakeSpan(piece));
-            if (!count.ok()) return count.status();
-            if (*count == 0) return absl::OkStatus();
-            loaded.index.append(piece, *count);
-          }
-        });
+    const auto read_index = [&](const GenerationInfo&, retrieval::FrameView, ByteSource source) -> absl::Status {
+      char piece[1000];
+      for (;;) {
+        const absl::StatusOr<size_t> count = source(absl::MakeSpan(piece));
+        if (!count.ok()) return count.status();
+        if (*count == 0) return absl::OkStatus();
+        loaded.index.append(piece, *count);
+      }
+    };
+    auto experiment = store_->Load(name, generation, read_index);
     if (!experiment.ok()) return experiment.status();
     loaded.experiment = *std::move(experiment);
     return loaded;

@@ -39,14 +39,14 @@ TEST_F(StoreTest, GivesBackAGenerationAndItsAdditionsAfterReopening) {
   const auto committed = Train("anna", trained.view(), index);
   ASSERT_TRUE(committed.ok()) << committed.status();
   now_ += absl::Seconds(5);
-  const auto added_first = store_->Append("anna", 1, first.view());
+  const auto added_first = Append("anna", 1, first.view());
   ASSERT_TRUE(added_first.ok()) << added_first.status();
   EXPECT_EQ(added_first->first_id, 300);
   EXPECT_EQ(added_first->rows, 7);
   EXPECT_EQ(added_first->total_rows, 307);
   EXPECT_EQ(added_first->generation, 1);
   EXPECT_FALSE(added_first->repeated);
-  const auto added_second = store_->Append("anna", 1, second.view());
+  const auto added_second = Append("anna", 1, second.view());
   ASSERT_TRUE(added_second.ok()) << added_second.status();
   EXPECT_EQ(added_second->first_id, 307);
 
@@ -103,7 +103,7 @@ TEST_F(StoreTest, ANewGenerationReplacesTheOldOneWithItsAdditions) {
   const auto new_frames = MakeFrames(20, 8, 2);
   Open();
   ASSERT_TRUE(Train("anna", old_frames.view(), "old").ok());
-  ASSERT_TRUE(store_->Append("anna", 1, MakeFrames(5, 4, 3).view()).ok());
+  ASSERT_TRUE(Append("anna", 1, MakeFrames(5, 4, 3).view()).ok());
   const std::string old_snapshot = Snapshot();
   now_ += absl::Hours(1);
   const auto committed = Train("anna", new_frames.view(), "new");
@@ -178,7 +178,7 @@ TEST_F(StoreTest, ListsByTheBytesOfTheNames) {
   for (const std::string& name : names) {
     const auto committed = Train(name, MakeFrames(3, 4, 1).view(), "index of " + name);
     ASSERT_TRUE(committed.ok()) << committed.status();
-    ASSERT_TRUE(store_->Append(name, 1, MakeFrames(2, 4, 2).view(), Request{"it's \"1\"", "d"}).ok());
+    ASSERT_TRUE(Append(name, 1, MakeFrames(2, 4, 2).view(), Request{"it's \"1\"", "d"}).ok());
   }
   Open();
   const auto list = store_->List();
@@ -207,13 +207,13 @@ TEST_F(StoreTest, RefusesNamesAndFramesThatNoExperimentMayHave) {
 TEST_F(StoreTest, AppendSaysWhatDoesNotFit) {
   Open();
   const auto frames = MakeFrames(3, 4, 1);
-  EXPECT_THAT(store_->Append("anna", 1, frames.view()),
+  EXPECT_THAT(Append("anna", 1, frames.view()),
               FailsSaying(StatusCode::kNotFound, Reason::kExperimentNotFound, "\"anna\""));
   ASSERT_TRUE(Train("anna", frames.view(), "index").ok());
-  EXPECT_THAT(store_->Append("anna", 2, frames.view()), FailsWith(StatusCode::kAborted, Reason::kInternal));
-  EXPECT_THAT(store_->Append("anna", 1, MakeFrames(3, 5, 1).view()),
+  EXPECT_THAT(Append("anna", 2, frames.view()), FailsWith(StatusCode::kAborted, Reason::kInternal));
+  EXPECT_THAT(Append("anna", 1, MakeFrames(3, 5, 1).view()),
               FailsWith(StatusCode::kInvalidArgument, Reason::kDimensionMismatch));
-  EXPECT_THAT(store_->Append("anna", 1, {}), FailsWith(StatusCode::kInvalidArgument, Reason::kEmptyBatch));
+  EXPECT_THAT(Append("anna", 1, {}), FailsWith(StatusCode::kInvalidArgument, Reason::kEmptyBatch));
   EXPECT_EQ(store_->Get("anna")->total_rows, 3);
 }
 
@@ -222,7 +222,7 @@ TEST_F(StoreTest, AnAdditionMayBeLargerThanOneChunk) {
   const auto added = MakeFrames(6'001, 768, 2);  // 18.4 MB: three chunks of at most 8 MiB
   Open();
   ASSERT_TRUE(Train("anna", trained.view(), "index").ok());
-  ASSERT_TRUE(store_->Append("anna", 1, added.view()).ok());
+  ASSERT_TRUE(Append("anna", 1, added.view()).ok());
   Open();
   const auto loaded = Load("anna");
   ASSERT_TRUE(loaded.ok()) << loaded.status();
@@ -239,7 +239,7 @@ TEST_F(StoreTest, ConcurrentAppendsGetIdsWithoutGapsOrRepeats) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < kAppends; ++i) {
-        const auto record = store_->Append("anna", 1, MakeFrames(t + 1, 4, 100 * t + i).view());
+        const auto record = Append("anna", 1, MakeFrames(t + 1, 4, 100 * t + i).view());
         ASSERT_TRUE(record.ok()) << record.status();
         added[t].push_back(*record);
       }
@@ -269,10 +269,10 @@ TEST_F(StoreTest, WhatIsBeingLoadedStaysWhileItIsReplaced) {
   const auto frames = MakeFrames(50, 4, 1);
   Open();
   ASSERT_TRUE(Train("anna", frames.view(), "old").ok());
-  ASSERT_TRUE(store_->Append("anna", 1, frames.view()).ok());
+  ASSERT_TRUE(Append("anna", 1, frames.view()).ok());
   std::string index(3, '\0');
-  const auto loaded =
-      store_->Load("anna", [&](const GenerationInfo& generation, retrieval::FrameView view, ByteSource source) {
+  const auto loaded = store_->Load(
+      "anna", std::nullopt, [&](const GenerationInfo& generation, retrieval::FrameView view, ByteSource source) {
         EXPECT_EQ(generation.number, 1);
         EXPECT_THAT(view.values(), ElementsAreArray(frames.values));  // without the addition
         EXPECT_TRUE(Train("anna", MakeFrames(5, 8, 2).view(), "new").ok());
@@ -292,7 +292,7 @@ TEST_F(StoreTest, LoadsRunBesideTrainingsAppendsAndDeletes) {
     for (int i = 0; i < 20; ++i) {
       const auto committed = Train("anna", frames.view(), "index");
       ASSERT_TRUE(committed.ok()) << committed.status();
-      ASSERT_TRUE(store_->Append("anna", committed->experiment.generation.number, frames.view()).ok());
+      ASSERT_TRUE(Append("anna", committed->experiment.generation.number, frames.view()).ok());
       ASSERT_TRUE(Train("bob", frames.view(), "index").ok());
       ASSERT_TRUE(store_->Delete("bob").ok());
     }
@@ -310,8 +310,10 @@ TEST_F(StoreTest, LoadsRunBesideTrainingsAppendsAndDeletes) {
 TEST_F(StoreTest, TheErrorOfReadIndexIsTheLoads) {
   Open();
   ASSERT_TRUE(Train("anna", MakeFrames(50, 4, 1).view(), "index").ok());
-  EXPECT_THAT(store_->Load("anna", [](const GenerationInfo&, retrieval::FrameView,
-                                      ByteSource) { return Error(Reason::kMemoryBudget, "no room"); }),
+  EXPECT_THAT(store_->Load("anna", std::nullopt,
+                           [](const GenerationInfo&, retrieval::FrameView, ByteSource) {
+                             return Error(Reason::kMemoryBudget, "no room");
+                           }),
               FailsSaying(StatusCode::kResourceExhausted, Reason::kMemoryBudget, "no room"));
 }
 
@@ -320,7 +322,7 @@ TEST_F(StoreTest, DeleteRemovesAllOfAnExperimentAndNothingOfOthers) {
   const auto frames = MakeFrames(2'000, 256, 1);
   ASSERT_TRUE(Train("anna", MakeFrames(3, 256, 1).view(), "anna's").ok());
   ASSERT_TRUE(Train("bob", MakeFrames(3, 256, 2).view(), "bob's").ok());
-  ASSERT_TRUE(store_->Append("anna", 1, frames.view(), Request{"r", "d"}).ok());
+  ASSERT_TRUE(Append("anna", 1, frames.view(), Request{"r", "d"}).ok());
   ASSERT_TRUE(store_->Delete("anna").ok());
   EXPECT_THAT(StatusOnly{store_->Delete("anna")}, FailsWith(StatusCode::kNotFound, Reason::kExperimentNotFound));
   EXPECT_THAT(Load("anna"), FailsWith(StatusCode::kNotFound, Reason::kExperimentNotFound));
