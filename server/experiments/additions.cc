@@ -83,9 +83,8 @@ void Registry::AddPending(const Pointer& experiment) {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (experiment->resident == resident) experiment->resident.reset();  // what is stored is read anew
   }
-  record = NoteAdded(experiment.get(), batch);
+  NoteAdded(experiment.get(), batch);
   for (const AdditionResult& result : batch) result.addition.done(result.answer);
-  if (on_grown_) on_grown_(record);
 }
 
 // Room for the rows where the experiment is in memory, and otherwise the knowledge that it can be loaded with them.
@@ -125,14 +124,14 @@ bool Registry::Append(const std::vector<AdditionResult>& batch, Generation* resi
   return whole;
 }
 
-storage::ExperimentRecord Registry::NoteAdded(Experiment* experiment, const std::vector<AdditionResult>& batch) {
+void Registry::NoteAdded(Experiment* experiment, const std::vector<AdditionResult>& batch) {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (const AdditionResult& result : batch) {
     if (!result.answer.ok() || result.answer->repeated) continue;
     experiment->record.total_rows = result.answer->total_rows;
     experiment->record.updated = experiment->last_used = absl::Now();
   }
-  return experiment->record;
+  if (on_grown_) on_grown_(experiment->record);
 }
 
 }  // namespace kith::experiments

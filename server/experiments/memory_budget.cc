@@ -20,7 +20,7 @@ MemoryBudget::Reservation& MemoryBudget::Reservation::operator=(Reservation&& ot
   return *this;
 }
 
-absl::Status MemoryBudget::Reservation::Resize(int64_t bytes, std::string_view what) {
+absl::Status MemoryBudget::Reservation::Resize(int64_t bytes, const std::string& what) {
   if (bytes > bytes_) {
     if (absl::Status status = budget_->Take(bytes - bytes_, what); !status.ok()) return status;
     bytes_ = bytes;
@@ -36,12 +36,12 @@ void MemoryBudget::Reservation::Correct(int64_t bytes) {
   bytes_ = bytes;
 }
 
-absl::StatusOr<MemoryBudget::Reservation> MemoryBudget::Reserve(int64_t bytes, std::string_view what) {
+absl::StatusOr<MemoryBudget::Reservation> MemoryBudget::Reserve(int64_t bytes, const std::string& what) {
   if (absl::Status status = Take(bytes, what); !status.ok()) return status;
   return Reservation(this, bytes);
 }
 
-absl::Status MemoryBudget::Take(int64_t bytes, std::string_view what) {
+absl::Status MemoryBudget::Take(int64_t bytes, const std::string& what) {
   for (;;) {
     int64_t missing = 0;
     {
@@ -56,7 +56,7 @@ absl::Status MemoryBudget::Take(int64_t bytes, std::string_view what) {
   }
 }
 
-absl::Status MemoryBudget::Full(int64_t bytes, std::string_view what) const {
+absl::Status MemoryBudget::Full(int64_t bytes, const std::string& what) const {
   if (bytes > limit_) {
     return WithRetryDelay(Error(Reason::kMemoryBudget,
                                 absl::StrCat(what, " takes ", Mebibytes(bytes), ", more than the whole budget of ",

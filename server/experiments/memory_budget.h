@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
-#include <string_view>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -25,7 +25,7 @@ class MemoryBudget {
 
     int64_t bytes() const { return bytes_; }
     // Asks for more, or gives some back. MEMORY_BUDGET, and nothing has changed.
-    absl::Status Resize(int64_t bytes, std::string_view what);
+    absl::Status Resize(int64_t bytes, const std::string& what);
     // Says what is really taken; that may be above the budget.
     void Correct(int64_t bytes);
 
@@ -49,16 +49,16 @@ class MemoryBudget {
 
   // Reserves, letting go of what nobody uses where there is no room. MEMORY_BUDGET, with the figures, where that is not
   // enough; `what` says for what, as in "loading 'my-voice'". Blocks for as long as letting go takes.
-  absl::StatusOr<Reservation> Reserve(int64_t bytes, std::string_view what);
+  absl::StatusOr<Reservation> Reserve(int64_t bytes, const std::string& what);
 
   // The error of Reserve.
-  absl::Status Full(int64_t bytes, std::string_view what) const;
+  absl::Status Full(int64_t bytes, const std::string& what) const;
 
   int64_t limit() const { return limit_; }
   int64_t used() const;
 
  private:
-  absl::Status Take(int64_t bytes, std::string_view what);
+  absl::Status Take(int64_t bytes, const std::string& what);
 
   const int64_t limit_;
   MakeRoom make_room_;  // constant once something is reserved

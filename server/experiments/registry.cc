@@ -333,6 +333,11 @@ absl::Status Registry::DeleteNow(const Pointer& experiment) {
   return status;
 }
 
+void Registry::SetOnGrown(std::function<void(const storage::ExperimentRecord&)> on_grown) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  on_grown_ = std::move(on_grown);
+}
+
 void Registry::NoteFolded(const storage::ExperimentRecord& record) {
   const auto experiment = FindExperiment(record.name);
   if (!experiment.ok()) return;

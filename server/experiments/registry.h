@@ -101,7 +101,8 @@ class Registry {
   void NoteFolded(const storage::ExperimentRecord& record);
 
   // Told, from the registry's threads, when additions to an experiment were stored: which then are in no snapshot.
-  void SetOnGrown(std::function<void(const storage::ExperimentRecord&)> on_grown) { on_grown_ = std::move(on_grown); }
+  // It must not call the registry.
+  void SetOnGrown(std::function<void(const storage::ExperimentRecord&)> on_grown);
 
   MemoryBudget* budget() const { return budget_; }
 
@@ -153,7 +154,7 @@ class Registry {
   absl::Status ReserveFor(retrieval::FrameView frames, Generation* resident, storage::ExperimentRecord* record) const;
   void Store(const storage::ExperimentRecord& record, std::vector<AdditionResult>* batch);
   static bool Append(const std::vector<AdditionResult>& batch, Generation* resident);
-  storage::ExperimentRecord NoteAdded(Experiment* experiment, const std::vector<AdditionResult>& batch);
+  void NoteAdded(Experiment* experiment, const std::vector<AdditionResult>& batch);
   absl::StatusOr<Description> RollBackNow(const Pointer& experiment, std::optional<int64_t> to);
   absl::Status DeleteNow(const Pointer& experiment);
   std::shared_ptr<Generation> Own(std::unique_ptr<Generation> generation) const;
@@ -164,7 +165,7 @@ class Registry {
   MemoryBudget* const budget_;
   const RegistryOptions options_;
   const std::shared_ptr<Reaper> reaper_ = std::make_shared<Reaper>();
-  std::function<void(const storage::ExperimentRecord&)> on_grown_;  // constant once serving
+  std::function<void(const storage::ExperimentRecord&)> on_grown_;  // guarded by mutex_
   mutable std::mutex mutex_;
   std::map<std::string, Pointer> experiments_;  // guarded by mutex_
   ThreadPool pool_;                             // last: its tasks use all of the above
