@@ -161,9 +161,13 @@ class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typen
         return Error(Reason::kBadParameter, "open.budget_ms: out of range; 1 or more");
       options.budget = std::chrono::milliseconds(request.open().budget_ms());
     }
-    const auto generation = context_.registry->Find(options.block.experiment);
+    const auto generation = context_.registry->FindResident(options.block.experiment);
     if (!generation.ok()) return generation.status();
-    if (const auto params = (*generation)->index->Resolve(options.block.search); !params.ok()) return params.status();
+    if (*generation == nullptr) {  // so that it is there for the first block; the blocks find what is wrong
+      context_.registry->Acquire(options.block.experiment, [](const auto&) {});
+    } else if (const auto params = (*generation)->index->Resolve(options.block.search); !params.ok()) {
+      return params.status();
+    }
     options_ = std::move(options);
     return absl::OkStatus();
   }

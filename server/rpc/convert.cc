@@ -123,15 +123,16 @@ v1::Experiment::State ToProto(experiments::State state) {
       return v1::Experiment::STATE_READY;
     case experiments::State::kFailed:
       return v1::Experiment::STATE_FAILED;
+    case experiments::State::kDegraded:
+      return v1::Experiment::STATE_DEGRADED;
   }
   return v1::Experiment::STATE_UNSPECIFIED;
 }
 
-void FillGeneration(const experiments::Generation& generation, v1::Experiment* proto) {
-  const retrieval::Recipe& recipe = generation.recipe;
-  const retrieval::BuildReport& report = generation.index->report();
-  proto->set_rows(generation.index->rows());
-  proto->set_dimension(generation.index->dimension());
+void FillGeneration(const storage::GenerationInfo& info, v1::Experiment* proto) {
+  const retrieval::Recipe& recipe = info.recipe;
+  const retrieval::BuildReport& report = info.report;
+  proto->set_dimension(info.dimension);
   proto->set_metric(ToProto(recipe.metric));
   if (recipe.factory.empty()) proto->set_recipe(recipe.name.empty() ? "auto" : recipe.name);
   if (recipe.compression) *proto->mutable_compression() = ToProto(*recipe.compression);
@@ -141,9 +142,20 @@ void FillGeneration(const experiments::Generation& generation, v1::Experiment* p
   proto->set_nprobe(report.nprobe);
   proto->set_k_factor(report.k_factor);
   proto->set_seed(recipe.seed);
-  proto->set_generation(generation.number);
+  proto->set_generation(info.number);
   proto->set_recall_at_8(report.recall_at_8);
   proto->set_source_sha256(report.source_sha256);
+}
+
+// A degraded experiment serves another generation than the one that is stored as the current one.
+void FillServed(const experiments::Generation& generation, v1::Experiment* proto) {
+  storage::GenerationInfo info;
+  info.number = generation.number;
+  info.recipe = generation.recipe;
+  info.report = generation.index->report();
+  info.dimension = generation.index->dimension();
+  FillGeneration(info, proto);
+  proto->set_rows(generation.index->rows());
   proto->set_bytes(generation.index->bytes());
   proto->set_resident(true);
 }
@@ -291,15 +303,46 @@ v1::TuneCandidate ToProto(const retrieval::TuneCandidate& candidate) {
 }
 
 v1::Experiment ToProto(const experiments::Description& description) {
+  const storage::ExperimentRecord& record = description.record;
   v1::Experiment proto;
-  proto.set_name(description.name);
+  proto.set_name(record.name);
   proto.set_state(ToProto(description.state));
   proto.set_message(std::string(description.failure.message()));
   proto.set_training(description.training);
+  proto.set_pinned(description.pinned);
+  proto.set_disk_bytes(record.disk_bytes);
+  if (description.last_used != absl::InfinitePast()) *proto.mutable_last_used() = ToProto(description.last_used);
   if (description.state == experiments::State::kTraining) return proto;
-  *proto.mutable_created() = ToProto(description.created);
-  *proto.mutable_updated() = ToProto(description.updated);
-  if (description.generation != nullptr) FillGeneration(*description.generation, &proto);
+  if (record.status.ok()) {
+    *proto.mutable_created() = ToProto(record.created);
+    *proto.mutable_updated() = ToProto(record.updated);
+  }
+  if (description.generation != nullptr) {
+    FillServed(*description.generation, &proto);
+  } else if (description.state == experiments::State::kReady) {
+    FillGeneration(record.generation, &proto);
+    proto.set_rows(record.total_rows);
+  }
+  return proto;
+}
+
+v1::Generation ToProto(const storage::GenerationRecord& record) {
+  const storage::GenerationInfo& info = record.info;
+  v1::Generation proto;
+  proto.set_number(info.number);
+  proto.set_current(record.current);
+  proto.set_message(std::string(record.status.message()));
+  if (!record.status.ok()) return proto;
+  proto.set_rows(record.total_rows);
+  proto.set_dimension(info.dimension);
+  *proto.mutable_recipe() = ToProto(info.recipe);
+  proto.set_factory(info.report.factory);
+  proto.set_nlist(info.report.nlist);
+  proto.set_nprobe(info.report.nprobe);
+  proto.set_recall_at_8(info.report.recall_at_8);
+  proto.set_disk_bytes(info.bytes);
+  *proto.mutable_created() = ToProto(info.created);
+  *proto.mutable_updated() = ToProto(record.updated);
   return proto;
 }
 

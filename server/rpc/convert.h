@@ -46,6 +46,7 @@ retrieval::TuneOptions TuneOptionsOf(const v1::TuneRequest& request);
 absl::Status CheckDimension(int given, int expected);
 
 v1::Experiment ToProto(const experiments::Description& description);
+v1::Generation ToProto(const storage::GenerationRecord& record);
 v1::Phase ToProto(experiments::Phase phase);
 v1::TuneCandidate ToProto(const retrieval::TuneCandidate& candidate);
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/rpc/convert.h"
+#include "server/rpc/when_resident.h"
 
 namespace kith::rpc {
 namespace {
@@ -17,11 +18,9 @@ struct PreparedBlock {
 };
 
 absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
-                                      BlockCall* call) {
-  const auto generation = context.registry->Find(options.experiment);
-  if (!generation.ok()) return generation.status();
+                                      std::shared_ptr<const experiments::Generation> generation, BlockCall* call) {
   PreparedBlock block;
-  block.generation = *generation;
+  block.generation = std::move(generation);
   block.job.index = experiments::IndexOf(block.generation);
   const auto params = block.job.index->Resolve(options.search);
   if (!params.ok()) return params.status();
@@ -33,6 +32,65 @@ absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions
   block.job.cancelled = std::move(call->cancelled);
   block.job.done = std::move(call->done);
   return block;
+}
+
+// Calls `start(generation, call)`: now, or once the experiment is in memory.
+template <typename Start>
+absl::Status OnGeneration(const Context& context, const std::string& experiment, BlockCall call, const Start& start) {
+  const auto resident = context.registry->FindResident(experiment);
+  if (!resident.ok()) return resident.status();
+  if (*resident != nullptr) return start(*resident, std::move(call));
+  StartWhenLoaded(context, experiment, std::move(call), start);
+  return absl::OkStatus();
+}
+
+template <typename Response>
+absl::Status SubmitSearch(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
+                          const std::shared_ptr<const experiments::Generation>& generation, BlockCall call,
+                          Response* response) {
+  auto block = Prepare(context, options, frames, generation, &call);
+  if (!block.ok()) return block.status();
+  const retrieval::FrameView queries = block->job.queries;
+  const int k = block->job.params.k;
+  response->set_k(k);
+  response->set_generation(block->generation->number);
+  // Made by a worker: an answer can have many megabytes.
+  auto room = std::make_shared<std::once_flag>();
+  block->job.consume = [=](int64_t first_row, retrieval::NeighborsView neighbors) {
+    std::call_once(*room, [&] {
+      response->mutable_ids()->Resize(static_cast<int>(queries.rows * k), -1);
+      response->mutable_distances()->Resize(static_cast<int>(queries.rows * k), 0);
+    });
+    std::copy_n(neighbors.ids, neighbors.size(), response->mutable_ids()->mutable_data() + first_row * k);
+    std::copy_n(neighbors.distances, neighbors.size(), response->mutable_distances()->mutable_data() + first_row * k);
+  };
+  return context.engine->Submit(std::move(block->job));
+}
+
+template <typename Response>
+absl::Status SubmitExpand(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
+                          const std::shared_ptr<const experiments::Generation>& generation, BlockCall call,
+                          Response* response) {
+  auto block = Prepare(context, options, frames, generation, &call);
+  if (!block.ok()) return block.status();
+  response->set_generation(block->generation->number);
+  struct Output {
+    std::once_flag room;  // made by a worker
+    float* values = nullptr;
+    std::atomic<int64_t> passed_through{0};
+  };
+  auto output = std::make_shared<Output>();
+  block->job.consume = [=, &frames, queries = block->job.queries, index = block->job.index, blend = options.blend](
+                           int64_t first_row, retrieval::NeighborsView neighbors) {
+    std::call_once(output->room, [&] { output->values = MakeRoom(frames, queries.rows, response->mutable_frames()); });
+    output->passed_through += index->Blend(queries.Slice(first_row, neighbors.rows), neighbors, blend,
+                                           output->values + first_row * queries.dimension);
+  };
+  block->job.done = [=, done = std::move(block->job.done)](const absl::Status& status) {
+    response->set_passthrough_rows(output->passed_through);
+    done(status);
+  };
+  return context.engine->Submit(std::move(block->job));
 }
 
 }  // namespace
@@ -57,48 +115,19 @@ absl::StatusOr<BlockOptions> ExpandBlockOptions(const std::string& experiment, c
 template <typename Response>
 absl::Status StartSearch(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
                          BlockCall call, Response* response) {
-  auto block = Prepare(context, options, frames, &call);
-  if (!block.ok()) return block.status();
-  const retrieval::FrameView queries = block->job.queries;
-  const int k = block->job.params.k;
-  response->set_k(k);
-  response->set_generation(block->generation->number);
-  // Made by a worker: an answer can have many megabytes.
-  auto room = std::make_shared<std::once_flag>();
-  block->job.consume = [=](int64_t first_row, retrieval::NeighborsView neighbors) {
-    std::call_once(*room, [&] {
-      response->mutable_ids()->Resize(static_cast<int>(queries.rows * k), -1);
-      response->mutable_distances()->Resize(static_cast<int>(queries.rows * k), 0);
-    });
-    std::copy_n(neighbors.ids, neighbors.size(), response->mutable_ids()->mutable_data() + first_row * k);
-    std::copy_n(neighbors.distances, neighbors.size(), response->mutable_distances()->mutable_data() + first_row * k);
-  };
-  return context.engine->Submit(std::move(block->job));
+  return OnGeneration(context, options.experiment, std::move(call),
+                      [&context, options, &frames, response](const auto& generation, BlockCall call) {
+                        return SubmitSearch(context, options, frames, generation, std::move(call), response);
+                      });
 }
 
 template <typename Response>
 absl::Status StartExpand(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
                          BlockCall call, Response* response) {
-  auto block = Prepare(context, options, frames, &call);
-  if (!block.ok()) return block.status();
-  response->set_generation(block->generation->number);
-  struct Output {
-    std::once_flag room;  // made by a worker
-    float* values = nullptr;
-    std::atomic<int64_t> passed_through{0};
-  };
-  auto output = std::make_shared<Output>();
-  block->job.consume = [=, &frames, queries = block->job.queries, index = block->job.index, blend = options.blend](
-                           int64_t first_row, retrieval::NeighborsView neighbors) {
-    std::call_once(output->room, [&] { output->values = MakeRoom(frames, queries.rows, response->mutable_frames()); });
-    output->passed_through += index->Blend(queries.Slice(first_row, neighbors.rows), neighbors, blend,
-                                           output->values + first_row * queries.dimension);
-  };
-  block->job.done = [=, done = std::move(block->job.done)](const absl::Status& status) {
-    response->set_passthrough_rows(output->passed_through);
-    done(status);
-  };
-  return context.engine->Submit(std::move(block->job));
+  return OnGeneration(context, options.experiment, std::move(call),
+                      [&context, options, &frames, response](const auto& generation, BlockCall call) {
+                        return SubmitExpand(context, options, frames, generation, std::move(call), response);
+                      });
 }
 
 template absl::Status StartSearch(const Context&, const BlockOptions&, const v1::FloatBatch&, BlockCall,

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "server/base/ids.h"
 #include "server/experiments/registry.h"
 #include "server/experiments/trainer.h"
+#include "server/experiments/training_lease.h"
 #include "server/storage/store.h"
 #include "tests/support/frames.h"
 
@@ -74,22 +76,52 @@ class ExperimentsTest : public ::testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  void Open(int64_t max_experiments = 100) {
+  void Open(RegistryOptions options = {}, int64_t budget = int64_t{1} << 30) {
     auto store = storage::Store::Open(folder_);
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
-    auto registry = Registry::Open(store_.get(), max_experiments);
+    budget_ = std::make_unique<MemoryBudget>(budget);
+    auto registry = Registry::Open(store_.get(), budget_.get(), std::move(options));
     ASSERT_TRUE(registry.ok()) << registry.status();
     registry_ = *std::move(registry);
-    TrainerOptions options;
-    options.queue = 2;
-    trainer_ = std::make_unique<Trainer>(store_.get(), options);
+    TrainerOptions training;
+    training.queue = 2;
+    trainer_ = std::make_unique<Trainer>(store_.get(), budget_.get(), training);
   }
   void Close() {
     trainer_.reset();
     registry_.reset();
+    budget_.reset();
     store_.reset();
   }
+
+  Registry::Resident Find(const std::string& name) { return registry_->AcquireNow(name); }
+
+  // What the registry tells to a function, waited for.
+  template <typename Result, typename Ask>
+  static Result Wait(const Ask& ask) {
+    std::promise<Result> promise;
+    ask([&](const Result& result) { promise.set_value(result); });
+    return promise.get_future().get();
+  }
+  absl::StatusOr<storage::AddRecord> Add(const std::string& name, retrieval::FrameView frames,
+                                         const std::optional<storage::Request>& request = std::nullopt) {
+    return Wait<absl::StatusOr<storage::AddRecord>>(
+        [&](const auto& done) { registry_->Add(name, frames, request, done); });
+  }
+  absl::Status Delete(const std::string& name) {
+    return Wait<absl::Status>([&](const auto& done) { registry_->Delete(name, done); });
+  }
+  absl::StatusOr<Description> Rollback(const std::string& name, std::optional<int64_t> to = std::nullopt) {
+    return Wait<absl::StatusOr<Description>>([&](const auto& done) { registry_->Rollback(name, to, done); });
+  }
+  absl::StatusOr<Description> Load(const std::string& name) {
+    return Wait<absl::StatusOr<Description>>([&](const auto& done) { registry_->Load(name, done); });
+  }
+  absl::StatusOr<Description> SetPinned(const std::string& name, bool pinned) {
+    return Wait<absl::StatusOr<Description>>([&](const auto& done) { registry_->SetPinned(name, pinned, done); });
+  }
+  bool IsResident(const std::string& name) const { return registry_->Describe(name)->generation != nullptr; }
 
   static retrieval::Frames FramesOf(int64_t rows, uint64_t seed = 1) {
     return kith::testing::SpeechLike(rows, kDimension, seed);
@@ -116,7 +148,7 @@ class ExperimentsTest : public ::testing::Test {
 
   // The id and the distance of the nearest stored frame.
   std::pair<int64_t, float> Nearest(const std::string& name, retrieval::FrameView query) {
-    const auto generation = registry_->Find(name);
+    const auto generation = Find(name);
     if (!generation.ok()) return {-2, 0};
     const retrieval::Index& index = *(*generation)->index;
     const auto neighbors = index.Search(query, *index.Resolve({1, std::nullopt, std::nullopt}));
@@ -125,6 +157,7 @@ class ExperimentsTest : public ::testing::Test {
 
   const std::string folder_ = (std::filesystem::temp_directory_path() / ("kith-test-" + RandomId())).string();
   std::unique_ptr<storage::Store> store_;
+  std::unique_ptr<MemoryBudget> budget_;
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<Trainer> trainer_;
 };

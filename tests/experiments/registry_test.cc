@@ -14,16 +14,16 @@ namespace {
 using RegistryTest = ExperimentsTest;
 
 TEST_F(RegistryTest, AnUnknownExperimentIsNotFoundEverywhere) {
-  EXPECT_EQ(ReasonOf(registry_->Find("nobody").status()), "EXPERIMENT_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(Find("nobody").status()), "EXPERIMENT_NOT_FOUND");
   EXPECT_EQ(ReasonOf(registry_->Describe("nobody").status()), "EXPERIMENT_NOT_FOUND");
-  EXPECT_EQ(ReasonOf(registry_->Delete("nobody")), "EXPERIMENT_NOT_FOUND");
-  EXPECT_EQ(ReasonOf(registry_->Add("nobody", FramesOf(1).view(), std::nullopt).status()), "EXPERIMENT_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(Delete("nobody")), "EXPERIMENT_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(Add("nobody", FramesOf(1).view(), std::nullopt).status()), "EXPERIMENT_NOT_FOUND");
 }
 
 TEST_F(RegistryTest, WhatWasAddedIsFoundAtOnceAndAfterReopening) {
   ASSERT_TRUE(Train("anna", FramesOf(300)).ok());
   const retrieval::Frames added = FramesOf(70, 9);
-  const auto record = registry_->Add("anna", added.view(), std::nullopt);
+  const auto record = Add("anna", added.view(), std::nullopt);
   ASSERT_TRUE(record.ok()) << record.status();
   EXPECT_EQ(record->first_id, 300);
   EXPECT_EQ(record->rows, 70);
@@ -38,44 +38,19 @@ TEST_F(RegistryTest, WhatWasAddedIsFoundAtOnceAndAfterReopening) {
     Close();
     Open();
   }
-  EXPECT_EQ((*registry_->Find("anna"))->index->CopyFrames().values.size(), 370u * kDimension);
-}
-
-TEST_F(RegistryTest, AnIndexIsWrittenToManyAtOnce) {
-  ASSERT_TRUE(Train("anna", FramesOf(50)).ok());
-  bool both = false;
-  const auto written = registry_->WriteIndex("anna", [&](absl::Span<const char>) {
-    if (both) return absl::OkStatus();
-    std::thread other([&] {
-      both = true;
-      EXPECT_TRUE(registry_->WriteIndex("anna", [](absl::Span<const char>) { return absl::OkStatus(); }).ok());
-    });
-    other.join();
-    return absl::OkStatus();
-  });
-  EXPECT_TRUE(written.ok()) << written.status();
-  EXPECT_TRUE(both);
-}
-
-TEST_F(RegistryTest, OpeningCanBeStoppedBetweenExperiments) {
-  ASSERT_TRUE(Train("anna", FramesOf(50)).ok());
-  ASSERT_TRUE(Train("berta", FramesOf(50)).ok());
-  int asked = 0;
-  const auto stopped = Registry::Open(store_.get(), 100, [&] { return ++asked < 2; });
-  EXPECT_EQ(stopped.status().code(), absl::StatusCode::kCancelled);
-  EXPECT_EQ(asked, 2);
+  EXPECT_EQ((*Find("anna"))->index->CopyFrames().values.size(), 370u * kDimension);
 }
 
 TEST_F(RegistryTest, ARepeatedRequestAddsOnce) {
   ASSERT_TRUE(Train("anna", FramesOf(100)).ok());
   const retrieval::Frames added = FramesOf(10, 9);
   const storage::Request request{"one", "digest"};
-  const auto first = registry_->Add("anna", added.view(), request);
-  const auto second = registry_->Add("anna", added.view(), request);
+  const auto first = Add("anna", added.view(), request);
+  const auto second = Add("anna", added.view(), request);
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_EQ(second->first_id, first->first_id);
-  EXPECT_EQ((*registry_->Find("anna"))->index->rows(), 110);
-  EXPECT_EQ(ReasonOf(registry_->Add("anna", added.view(), storage::Request{"one", "other"}).status()),
+  EXPECT_EQ((*Find("anna"))->index->rows(), 110);
+  EXPECT_EQ(ReasonOf(Add("anna", added.view(), storage::Request{"one", "other"}).status()),
             "REQUEST_ID_REUSED");
 }
 
@@ -86,7 +61,7 @@ TEST_F(RegistryTest, AdditionsFromManyThreadsAllGetTheirOwnIds) {
   std::vector<std::pair<int64_t, uint64_t>> firsts;  // first id, seed
   for (uint64_t seed = 10; seed < 18; ++seed) {
     threads.emplace_back([&, seed] {
-      const auto record = registry_->Add("anna", FramesOf(5, seed).view(), std::nullopt);
+      const auto record = Add("anna", FramesOf(5, seed).view(), std::nullopt);
       const std::lock_guard<std::mutex> lock(mutex);
       firsts.emplace_back(record.ok() ? record->first_id : -1, seed);
     });
@@ -106,11 +81,11 @@ TEST_F(RegistryTest, OneTrainingAtATimeAndNoAdditionOrDeletionMeanwhile) {
   const absl::Status second = registry_->Reserve("anna").status();
   EXPECT_EQ(second.code(), absl::StatusCode::kAborted);
   EXPECT_EQ(ReasonOf(second), "TRAINING_IN_PROGRESS");
-  const absl::Status add = registry_->Add("anna", FramesOf(1).view(), std::nullopt).status();
+  const absl::Status add = Add("anna", FramesOf(1).view(), std::nullopt).status();
   EXPECT_EQ(add.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(ReasonOf(add), "TRAINING_IN_PROGRESS");
-  EXPECT_EQ(ReasonOf(registry_->Delete("anna")), "TRAINING_IN_PROGRESS");
-  EXPECT_TRUE(registry_->Find("anna").ok()) << "the old generation serves";
+  EXPECT_EQ(ReasonOf(Delete("anna")), "TRAINING_IN_PROGRESS");
+  EXPECT_TRUE(Find("anna").ok()) << "the old generation serves";
   EXPECT_TRUE(registry_->Reserve("berta").ok()) << "another experiment is not concerned";
 }
 
@@ -118,10 +93,10 @@ TEST_F(RegistryTest, ALeaseThatTrainedNothingLeavesNothing) {
   {
     const auto lease = registry_->Reserve("anna");
     ASSERT_TRUE(lease.ok());
-    EXPECT_EQ(ReasonOf(registry_->Find("anna").status()), "NOT_TRAINED");
+    EXPECT_EQ(ReasonOf(Find("anna").status()), "NOT_TRAINED");
     EXPECT_EQ(registry_->Describe("anna")->state, State::kTraining);
   }
-  EXPECT_EQ(ReasonOf(registry_->Find("anna").status()), "EXPERIMENT_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(Find("anna").status()), "EXPERIMENT_NOT_FOUND");
   EXPECT_TRUE(registry_->List("", 10).empty());
 }
 
@@ -134,35 +109,37 @@ TEST_F(RegistryTest, BadNamesAreRefused) {
 
 TEST_F(RegistryTest, ThereIsALimitToExperiments) {
   Close();
-  Open(2);
+  RegistryOptions options;
+  options.max_experiments = 2;
+  Open(options);
   ASSERT_TRUE(Train("anna", FramesOf(50)).ok());
   ASSERT_TRUE(Train("berta", FramesOf(50)).ok());
   EXPECT_EQ(registry_->Reserve("clara").status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_TRUE(registry_->Reserve("anna").ok()) << "those that are there may be trained";
-  ASSERT_TRUE(registry_->Delete("berta").ok());
+  ASSERT_TRUE(Delete("berta").ok());
   EXPECT_TRUE(registry_->Reserve("clara").ok());
 }
 
 TEST_F(RegistryTest, DeletedIsGoneButWhoHasTheGenerationKeepsIt) {
   ASSERT_TRUE(Train("anna", FramesOf(100)).ok());
-  const auto held = *registry_->Find("anna");
-  ASSERT_TRUE(registry_->Delete("anna").ok());
-  EXPECT_EQ(ReasonOf(registry_->Find("anna").status()), "EXPERIMENT_NOT_FOUND");
+  const auto held = *Find("anna");
+  ASSERT_TRUE(Delete("anna").ok());
+  EXPECT_EQ(ReasonOf(Find("anna").status()), "EXPERIMENT_NOT_FOUND");
   EXPECT_EQ(held->index->rows(), 100);
   Close();
   Open();
-  EXPECT_EQ(ReasonOf(registry_->Find("anna").status()), "EXPERIMENT_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(Find("anna").status()), "EXPERIMENT_NOT_FOUND");
 }
 
 TEST_F(RegistryTest, ListsInTheOrderOfNamesAPageAtATime) {
   for (const char* name : {"clara", "anna", "berta"}) ASSERT_TRUE(Train(name, FramesOf(40)).ok());
   const auto first = registry_->List("", 2);
   ASSERT_EQ(first.size(), 2u);
-  EXPECT_EQ(first[0].name, "anna");
-  EXPECT_EQ(first[1].name, "berta");
+  EXPECT_EQ(first[0].record.name, "anna");
+  EXPECT_EQ(first[1].record.name, "berta");
   const auto second = registry_->List("berta", 2);
   ASSERT_EQ(second.size(), 1u);
-  EXPECT_EQ(second[0].name, "clara");
+  EXPECT_EQ(second[0].record.name, "clara");
 }
 
 TEST_F(RegistryTest, ADamagedExperimentFailsAloneAndMayBeTrainedAgain) {
@@ -173,13 +150,14 @@ TEST_F(RegistryTest, ADamagedExperimentFailsAloneAndMayBeTrainedAgain) {
   }
   Open();
   ASSERT_TRUE(Train("berta", FramesOf(100)).ok());
-  const absl::Status status = registry_->Find("anna").status();
+  const absl::Status status = Find("anna").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(ReasonOf(status), "STORAGE");
   EXPECT_EQ(registry_->Describe("anna")->state, State::kFailed);
-  EXPECT_TRUE(registry_->Find("berta").ok());
+  EXPECT_EQ(registry_->FindResident("anna").status(), status) << "it is not read again for every search";
+  EXPECT_TRUE(Find("berta").ok());
   EXPECT_TRUE(Train("anna", FramesOf(100)).ok());
-  EXPECT_TRUE(registry_->Find("anna").ok());
+  EXPECT_TRUE(Find("anna").ok());
 }
 
 }  // namespace

@@ -37,25 +37,25 @@ TEST_F(TrainerTest, TheObserverMayGoAway) {
   recorder->LetGo();
   recorder.reset();
   ASSERT_TRUE(Train("berta", FramesOf(50)).ok());  // its turn comes when that of anna is over
-  EXPECT_TRUE(registry_->Find("anna").ok());
+  EXPECT_TRUE(Find("anna").ok());
 }
 
 TEST_F(TrainerTest, ReplacesTheGenerationAndItsAdditions) {
   ASSERT_TRUE(Train("anna", FramesOf(100, 1)).ok());
-  ASSERT_TRUE(registry_->Add("anna", FramesOf(10, 2).view(), std::nullopt).ok());
+  ASSERT_TRUE(Add("anna", FramesOf(10, 2).view(), std::nullopt).ok());
   const auto result = Train("anna", FramesOf(50, 3));
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->generation->number, 2);
   Close();
   Open();
-  EXPECT_EQ((*registry_->Find("anna"))->index->rows(), 50);
+  EXPECT_EQ((*Find("anna"))->index->rows(), 50);
 }
 
 TEST_F(TrainerTest, WithoutFramesTrainsOnTheStoredOnesAdditionsIncludedByTheirRecipe) {
   retrieval::Recipe recipe;
   recipe.name = "rvc";
   ASSERT_TRUE(Train("anna", FramesOf(100, 1), recipe).ok());
-  ASSERT_TRUE(registry_->Add("anna", FramesOf(60, 2).view(), std::nullopt).ok());
+  ASSERT_TRUE(Add("anna", FramesOf(60, 2).view(), std::nullopt).ok());
   const auto result = Train("anna", {});
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->generation->recipe.name, "rvc");
@@ -85,7 +85,7 @@ TEST_F(TrainerTest, WhatIsStoredAndIndexedAreThePreparedFrames) {
   EXPECT_EQ(result->generation->recipe.expansion->neighbors, 4);
   Close();
   Open();
-  EXPECT_EQ((*registry_->Find("anna"))->index->CopyFrames().values, stored.values);
+  EXPECT_EQ((*Find("anna"))->index->CopyFrames().values, stored.values);
   EXPECT_EQ(Nearest("anna", stored.view().Slice(79, 1)).first, 79);
 }
 
@@ -105,7 +105,7 @@ TEST_F(TrainerTest, RetrainingByTheirOwnRecipePreparesTheStoredFramesNoSecondTim
   EXPECT_EQ(asked->generation->index->rows(), 30);
   const auto too_many = Train("anna", {}, Preparing());
   EXPECT_EQ(ReasonOf(too_many.status()), "BAD_PARAMETER");
-  EXPECT_EQ((*registry_->Find("anna"))->index->rows(), 30);
+  EXPECT_EQ((*Find("anna"))->index->rows(), 30);
 }
 
 TEST_F(TrainerTest, AutoCompressesAboveTheConfiguredRowsAndNothingElseDoes) {
@@ -152,7 +152,7 @@ TEST_F(TrainerTest, CancelEndsACompression) {
   running->LetGo();
   EXPECT_EQ(ReasonOf(running->Result().status()), "SHUTTING_DOWN");
   EXPECT_TRUE(trainer_->WaitUntilIdle(Clock::now() + std::chrono::minutes(2), Clock::now()));
-  EXPECT_EQ(ReasonOf(registry_->Find("anna").status()), "EXPERIMENT_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(Find("anna").status()), "EXPERIMENT_NOT_FOUND");
 }
 
 TEST_F(TrainerTest, WithoutFramesAndWithoutStoredOnesNothingIsMade) {
@@ -166,8 +166,8 @@ TEST_F(TrainerTest, AFailedTrainingLeavesTheOldGenerationAndLetsTheNextOneIn) {
   recipe.factory = "IVF1000,Flat";
   const auto failed = Train("anna", FramesOf(50, 2), recipe);
   EXPECT_EQ(ReasonOf(failed.status()), "BAD_PARAMETER");
-  EXPECT_EQ((*registry_->Find("anna"))->index->rows(), 100);
-  EXPECT_TRUE(registry_->Add("anna", FramesOf(1).view(), std::nullopt).ok());
+  EXPECT_EQ((*Find("anna"))->index->rows(), 100);
+  EXPECT_TRUE(Add("anna", FramesOf(1).view(), std::nullopt).ok());
   EXPECT_TRUE(Train("anna", FramesOf(50, 2)).ok());
 }
 
@@ -177,11 +177,11 @@ TEST_F(TrainerTest, TheOldGenerationServesWhileTheNewOneIsTrained) {
   recorder->HoldAt(Phase::kAdding);
   ASSERT_TRUE(Start("anna", FramesOf(200, 2), recorder).ok());
   recorder->WaitUntilHeld();
-  EXPECT_EQ((*registry_->Find("anna"))->number, 1);
+  EXPECT_EQ((*Find("anna"))->number, 1);
   EXPECT_TRUE(registry_->Describe("anna")->training);
   recorder->LetGo();
   ASSERT_TRUE(recorder->Result().ok());
-  EXPECT_EQ((*registry_->Find("anna"))->number, 2);
+  EXPECT_EQ((*Find("anna"))->number, 2);
   EXPECT_FALSE(registry_->Describe("anna")->training);
 }
 
@@ -197,7 +197,7 @@ TEST_F(TrainerTest, MoreTrainingsThanMayWaitAreRefusedAndLeaveNothing) {
   const absl::Status refused = Start("dora", FramesOf(50), std::make_shared<Recorder>());
   EXPECT_EQ(ReasonOf(refused), "OVERLOADED");
   EXPECT_TRUE(RetryDelayOf(refused).has_value());
-  EXPECT_EQ(ReasonOf(registry_->Find("dora").status()), "EXPERIMENT_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(Find("dora").status()), "EXPERIMENT_NOT_FOUND");
   first->LetGo();
   EXPECT_TRUE(waiting->Result().ok());
   EXPECT_TRUE(waiting_too->Result().ok());
@@ -236,8 +236,8 @@ TEST_F(TrainerTest, CancelEndsWhatRunsAndWhatWaitsAndKeepsNothingOfIt) {
   EXPECT_EQ(ReasonOf(waiting->Result().status()), "SHUTTING_DOWN");
   Close();
   Open();
-  EXPECT_EQ((*registry_->Find("anna"))->index->rows(), 100);
-  EXPECT_EQ(ReasonOf(registry_->Find("berta").status()), "EXPERIMENT_NOT_FOUND");
+  EXPECT_EQ((*Find("anna"))->index->rows(), 100);
+  EXPECT_EQ(ReasonOf(Find("berta").status()), "EXPERIMENT_NOT_FOUND");
 }
 
 TEST_F(TrainerTest, CancelTellsAtOnceWhateverTheTrainingIsAt) {
@@ -268,7 +268,7 @@ TEST_F(TrainerTest, ATrainingThatIsBeingSavedIsWaitedFor) {
   EXPECT_TRUE(saving->Result().ok());
   Close();
   Open();
-  EXPECT_EQ((*registry_->Find("anna"))->index->rows(), 400);
+  EXPECT_EQ((*Find("anna"))->index->rows(), 400);
 }
 
 TEST_F(TrainerTest, AFailedSaveLeavesEverythingAsItWas) {
@@ -277,7 +277,7 @@ TEST_F(TrainerTest, AFailedSaveLeavesEverythingAsItWas) {
   const auto failed = Train("anna", FramesOf(200, 2));
   EXPECT_EQ(failed.status().code(), absl::StatusCode::kUnavailable) << failed.status();
   EXPECT_EQ(ReasonOf(failed.status()), "STORAGE");
-  EXPECT_EQ((*registry_->Find("anna"))->index->rows(), 100);
+  EXPECT_EQ((*Find("anna"))->index->rows(), 100);
 }
 
 }  // namespace

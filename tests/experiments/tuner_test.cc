@@ -57,7 +57,7 @@ class TunerTest : public ExperimentsTest {
 
   absl::Status Tune(const std::shared_ptr<TuneRecorder>& recorder) {
     TuningRequest request;
-    request.generation = *registry_->Find("anna");
+    request.generation = *Find("anna");
     request.observer = recorder;
     return StartTuning(trainer_.get(), std::move(request));
   }
@@ -78,8 +78,8 @@ TEST_F(TunerTest, TheExperimentMayBeAddedToAndDeletedMeanwhile) {
   const auto recorder = std::make_shared<TuneRecorder>(true);
   ASSERT_TRUE(Tune(recorder).ok());
   recorder->WaitUntilHeld();
-  EXPECT_TRUE(registry_->Add("anna", FramesOf(10, 2).view(), std::nullopt).ok());
-  EXPECT_TRUE(registry_->Delete("anna").ok());
+  EXPECT_TRUE(Add("anna", FramesOf(10, 2).view(), std::nullopt).ok());
+  EXPECT_TRUE(Delete("anna").ok());
   recorder->LetGo();
   EXPECT_TRUE(recorder->Wait().ok());
 }

@@ -1,0 +1,59 @@
+#include "server/rpc/when_resident.h"
+
+#include <grpcpp/alarm.h>
+
+#include <atomic>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status.h"
+#include "server/rpc/guard.h"
+
+namespace kith::rpc {
+namespace {
+
+// A block that waits. Whoever is first, the loader or the alarm, goes on with it.
+class Waiting : public std::enable_shared_from_this<Waiting> {
+ public:
+  Waiting(std::string experiment, BlockCall call, StartOn start)
+      : experiment_(std::move(experiment)), call_(std::move(call)), start_(std::move(start)) {}
+
+  void WatchDeadline() {
+    if (call_.deadline == kNoDeadline) return;
+    const auto rest = std::chrono::duration_cast<std::chrono::system_clock::duration>(call_.deadline - Clock::now());
+    alarm_.Set(std::chrono::system_clock::now() + rest, [self = shared_from_this()](bool came) {
+      if (!came || self->settled_.exchange(true)) return;
+      self->call_.done(Error(Reason::kLate, absl::StrCat("'", self->experiment_, "' was not in memory, and loading it took ",
+                                                         "longer than the block's time; send the next, or pin it")));
+    });
+  }
+
+  void Loaded(const experiments::Registry::Resident& resident) {
+    if (settled_.exchange(true)) return;
+    alarm_.Cancel();
+    const auto done = call_.done;
+    const absl::Status status = Guarded([&]() -> absl::Status {
+      if (!resident.ok()) return resident.status();
+      return start_(*resident, std::move(call_));
+    });
+    if (!status.ok()) done(status);
+  }
+
+ private:
+  const std::string experiment_;
+  BlockCall call_;
+  const StartOn start_;
+  std::atomic<bool> settled_{false};
+  grpc::Alarm alarm_;
+};
+
+}  // namespace
+
+void StartWhenLoaded(const Context& context, const std::string& experiment, BlockCall call, StartOn start) {
+  const auto waiting = std::make_shared<Waiting>(experiment, std::move(call), std::move(start));
+  waiting->WatchDeadline();
+  context.registry->Acquire(experiment, [waiting](const auto& resident) { waiting->Loaded(resident); });
+}
+
+}  // namespace kith::rpc
