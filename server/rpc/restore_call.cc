@@ -1,0 +1,95 @@
+#include "server/rpc/restore_call.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "server/base/status.h"
+#include "server/experiments/training_lease.h"
+#include "server/rpc/convert.h"
+#include "server/rpc/guard.h"
+#include "server/rpc/status.h"
+#include "server/rpc/unread.h"
+
+namespace kith::rpc {
+namespace {
+
+constexpr char kFileName[] = "backup.tar";
+
+}  // namespace
+
+RestoreCall::RestoreCall(const Context& context, ThreadPool* thread, v1::RestoreResponse* response, CallGate::Pass pass)
+    : pass_(std::move(pass)), context_(context), thread_(thread), response_(response) {
+  Read();
+}
+
+void RestoreCall::Read() {
+  MarkUnread(&request_);
+  StartRead(&request_);
+}
+
+void RestoreCall::OnReadDone(bool ok) {
+  if (!ok) {
+    if (absl::Status status = CheckUnread(request_); !status.ok()) return End(status);
+    // Half-closed, or gone: only a client that is still there can be sent something.
+    StartSendInitialMetadata();
+    return;
+  }
+  context_.pool->Run([this] {
+    const absl::Status status = Guarded([&] { return Take(); });
+    if (!status.ok()) return End(status);
+    Read();
+  });
+}
+
+void RestoreCall::OnSendInitialMetadataDone(bool ok) {
+  if (!ok || cancelled_) return End(Error(Reason::kCancelled, "the client went away; nothing was restored"));
+  thread_->Run([this] { End(Guarded([&] { return Restore(); })); });
+}
+
+absl::Status RestoreCall::Take() {
+  if (!opened_) {
+    replace_ = request_.replace();
+    auto folder = context_.store->MakeScratch();
+    if (!folder.ok()) return folder.status();
+    auto output = storage::OutputFile::Create(folder->PathOf(kFileName));
+    if (!output.ok()) return output.status();
+    folder_ = *std::move(folder);
+    output_ = *std::move(output);
+    opened_ = true;
+  }
+  return output_->Write(request_.data());
+}
+
+absl::Status RestoreCall::Restore() {
+  if (!opened_) return Error(Reason::kBadParameter, "data: no message came; send what kith backup wrote");
+  if (const auto written = output_->Finish(); !written.ok()) return written.status();
+  std::vector<std::unique_ptr<experiments::TrainingLease>> leases;  // nobody changes them meanwhile
+  const auto reserve = [&](const std::vector<std::string>& names) -> absl::Status {
+    for (const std::string& name : names) {
+      auto lease = context_.registry->Reserve(name);
+      if (!lease.ok()) return lease.status();
+      (*lease)->WaitForChanges();
+      leases.push_back(*std::move(lease));
+    }
+    return absl::OkStatus();
+  };
+  const auto on_restored = [&](const storage::ExperimentRecord& record) {
+    for (const auto& lease : leases) {
+      if (lease->name() == record.name) lease->Replace(record);
+    }
+  };
+  const absl::Status status =
+      context_.store->Restore(folder_->PathOf(kFileName), replace_, reserve, on_restored);
+  if (!status.ok()) return status;
+  for (const auto& lease : leases) {
+    experiments::Description description = lease->Describe();
+    description.training = false;
+    *response_->add_experiments() = ToProto(description);
+  }
+  return absl::OkStatus();
+}
+
+void RestoreCall::End(const absl::Status& status) { Finish(ToGrpc(status)); }
+
+}  // namespace kith::rpc
