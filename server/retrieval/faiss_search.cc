@@ -21,9 +21,10 @@ namespace {
 // Candidates for re-ranking held at once: 8,192 rows with k and k_factor at their limits would fill the memory.
 constexpr int64_t kMaxCandidates = 1 << 20;
 
-// What a search of a FastScan index reads, with an nprobe of its own. It shares lists, quantiser and table with the index
-// and owns none of them. What is copied are the product quantiser's centroids, d * 16 floats, which takes about 1 us; the
-// table, of codes of residuals (x4fsr) with L2, is of nlist * d * 8 floats and would take longer than some searches.
+// What a search of a FastScan index reads, with an nprobe of its own. It shares lists, quantiser and table with the
+// index and owns none of them. What is copied are the product quantiser's centroids, d * 16 floats, which takes about 1
+// us; the table, of codes of residuals (x4fsr) with L2, is of nlist * d * 8 floats and would take longer than some
+// searches.
 class FastScanView : private faiss::IndexIVFPQFastScan {
  public:
   FastScanView(const faiss::IndexIVFPQFastScan& index, int nprobe_of_its_own) {
