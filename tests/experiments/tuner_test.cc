@@ -55,8 +55,9 @@ class TunerTest : public ExperimentsTest {
  protected:
   TunerTest() { EXPECT_TRUE(Train("anna", FramesOf(200)).ok()); }
 
-  absl::Status Tune(const std::shared_ptr<TuneRecorder>& recorder) {
+  absl::Status Tune(const std::shared_ptr<TuneRecorder>& recorder, int64_t sample = 0) {
     TuningRequest request;
+    request.options.sample = sample;
     request.generation = *registry_->Find("anna");
     request.observer = recorder;
     return StartTuning(trainer_.get(), std::move(request));
@@ -72,6 +73,14 @@ TEST_F(TunerTest, MeasuresInTheMetricOfTheExperiment) {
   const Result result = recorder->Wait();
   ASSERT_TRUE(result.ok()) << result.status();
   for (const auto& candidate : *result) EXPECT_EQ(candidate.recipe.metric, retrieval::Metric::kCosine);
+}
+
+TEST_F(TunerTest, TriesASample) {
+  const auto recorder = std::make_shared<TuneRecorder>();
+  ASSERT_TRUE(Tune(recorder, 60).ok());
+  const Result result = recorder->Wait();
+  ASSERT_TRUE(result.ok()) << result.status();
+  for (const auto& candidate : *result) EXPECT_LE(candidate.rows, 60);
 }
 
 TEST_F(TunerTest, TheExperimentMayBeAddedToAndDeletedMeanwhile) {
