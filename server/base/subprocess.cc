@@ -16,12 +16,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/base/close_fds.h"
 #include "server/base/status.h"
 
 namespace kith {
 namespace {
 
-constexpr int kNotStarted = 127;
+constexpr int kNotStarted = 127;  // as a shell says it; what counts is the Failure that comes with it
 constexpr int kPollMilliseconds = 50;
 constexpr absl::Duration kReapPause = absl::Milliseconds(2);
 
@@ -34,7 +35,21 @@ struct Launch {
   pid_t parent;
   int null_fd;
   int output_fd;
+  int failure_fd;
 };
+
+// Why the program was not started: what the child says on a pipe that a successful exec closes.
+struct Failure {
+  enum Step { kFiles, kProgram } step;
+  int error;  // errno
+};
+
+[[noreturn]] void Fail(const Launch& launch, Failure::Step step) {
+  const Failure failure{step, errno};
+  while (write(launch.failure_fd, &failure, sizeof(failure)) < 0 && errno == EINTR) {
+  }
+  _exit(kNotStarted);
+}
 
 void Limit(__rlimit_resource resource, int64_t value) {
   const rlimit limit{static_cast<rlim_t>(value), static_cast<rlim_t>(value)};
@@ -56,15 +71,15 @@ void Limit(__rlimit_resource resource, int64_t value) {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   if (dup2(launch.null_fd, STDIN_FILENO) < 0 || dup2(launch.output_fd, STDOUT_FILENO) < 0 ||
-      dup2(launch.null_fd, STDERR_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0U, 0) != 0) {
-    _exit(kNotStarted);
+      dup2(launch.null_fd, STDERR_FILENO) < 0 || !CloseOnExecFrom(STDERR_FILENO + 1)) {
+    Fail(launch, Failure::kFiles);
   }
   Limit(RLIMIT_CORE, 0);
   if (launch.limits.memory_bytes > 0) Limit(RLIMIT_AS, launch.limits.memory_bytes);
   if (launch.limits.file_bytes > 0) Limit(RLIMIT_FSIZE, launch.limits.file_bytes);
   if (launch.limits.cpu_seconds > 0) Limit(RLIMIT_CPU, launch.limits.cpu_seconds);
   execve(launch.argv[0], launch.argv.data(), launch.environment.data());
-  _exit(kNotStarted);
+  Fail(launch, Failure::kProgram);
 }
 
 // Reads and reaps one child.
@@ -148,6 +163,47 @@ absl::Status NotStarted(const std::string& program, const char* what, int error)
   return Error(Reason::kInternal, absl::StrCat(program, " could not be started: ", what, ": ", std::strerror(error)));
 }
 
+// A file descriptor that is closed with this object.
+class Fd {
+ public:
+  explicit Fd(int fd = -1) : fd_(fd) {}
+  ~Fd() { Close(); }
+  Fd(const Fd&) = delete;
+  Fd& operator=(const Fd&) = delete;
+
+  int get() const { return fd_; }
+  int Release() { return std::exchange(fd_, -1); }
+  void Reset(int fd) {
+    Close();
+    fd_ = fd;
+  }
+  void Close() {
+    if (fd_ >= 0) close(std::exchange(fd_, -1));
+  }
+
+ private:
+  int fd_;
+};
+
+bool MakePipe(Fd* read_end, Fd* write_end) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return false;
+  read_end->Reset(ends[0]);
+  write_end->Reset(ends[1]);
+  return true;
+}
+
+// Waits until the program runs, or the child has said why it does not.
+absl::Status CheckStarted(const std::string& program, int failure_fd) {
+  Failure failure{};
+  ssize_t count;
+  do {
+    count = read(failure_fd, &failure, sizeof(failure));
+  } while (count < 0 && errno == EINTR);
+  if (count != sizeof(failure)) return absl::OkStatus();  // what else became of it, its end tells
+  return NotStarted(program, failure.step == Failure::kFiles ? "giving it no files" : "running it", failure.error);
+}
+
 }  // namespace
 
 absl::StatusOr<SubprocessResult> RunSubprocess(const std::string& program, const std::vector<std::string>& arguments,
@@ -155,26 +211,22 @@ absl::StatusOr<SubprocessResult> RunSubprocess(const std::string& program, const
   std::vector<std::string> argument_copies = {program};
   argument_copies.insert(argument_copies.end(), arguments.begin(), arguments.end());
   std::vector<std::string> environment = Environment();
-  const int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null_fd < 0) return NotStarted(program, "opening /dev/null", errno);
-  int output[2];
-  if (pipe2(output, O_CLOEXEC) != 0) {
-    const int error = errno;
-    close(null_fd);
-    return NotStarted(program, "making a pipe", error);
+  Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (null.get() < 0) return NotStarted(program, "opening /dev/null", errno);
+  Fd output, output_end, failure, failure_end;
+  if (!MakePipe(&output, &output_end) || !MakePipe(&failure, &failure_end)) {
+    return NotStarted(program, "making a pipe", errno);
   }
-  const Launch launch{Pointers(&argument_copies), Pointers(&environment), limits, getpid(), null_fd, output[1]};
+  const Launch launch{Pointers(&argument_copies), Pointers(&environment), limits, getpid(), null.get(),
+                      output_end.get(),           failure_end.get()};
   const pid_t pid = fork();
   if (pid == 0) RunChild(launch);
-  const int fork_error = errno;
-  close(null_fd);
-  close(output[1]);
-  if (pid < 0) {
-    close(output[0]);
-    return NotStarted(program, "making a process", fork_error);
-  }
+  if (pid < 0) return NotStarted(program, "making a process", errno);
+  output_end.Close();
+  failure_end.Close();
 
-  Child child(pid, output[0]);
+  Child child(pid, output.Release());
+  if (absl::Status status = CheckStarted(program, failure.get()); !status.ok()) return status;
   SubprocessResult result;
   const absl::Time deadline = absl::Now() + limits.time;
   while (!child.Ended(&result)) {
@@ -184,7 +236,6 @@ absl::StatusOr<SubprocessResult> RunSubprocess(const std::string& program, const
     if (!over && cancelled && cancelled()) result.cancelled = true;
     if (!over && (result.timed_out || result.cancelled)) child.KillNow();
   }
-  if (result.exit_code == kNotStarted) return NotStarted(program, "running it", ENOEXEC);
   return result;
 }
 

@@ -34,7 +34,7 @@ struct TuningRequest {
 // Queues the tuning, or says at once why not: OVERLOADED, SHUTTING_DOWN. It takes no lease: the experiment may be
 // trained, extended or deleted meanwhile, and the tuning is of the frames that its generation held when its turn came.
 // Ends with SHUTTING_DOWN when the trainer is cancelled, with CANCELLED when the observer said so or has gone, and
-// otherwise as retrieval::Tune.
-absl::Status StartTuning(Trainer* trainer, TuningRequest request);
+// otherwise as retrieval::Tune. Who no longer wants it lets go of its place.
+absl::StatusOr<std::unique_ptr<Trainer::Place>> StartTuning(Trainer* trainer, TuningRequest request);
 
 }  // namespace kith::experiments

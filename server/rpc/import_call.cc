@@ -36,7 +36,9 @@ absl::Status ImportCall::Write(const std::string& data) {
   const int64_t most = context_.trainer->import_options().max_file_bytes;
   if (received_ > most) {
     return Error(Reason::kMemoryBudget,
-                 absl::StrCat("data: the file is larger than ", most, " bytes, the most that can be imported"));
+                 absl::StrCat("data: the file is larger than ", most,
+                              " bytes, the most that can be imported; make a smaller index, or raise "
+                              "limits.import_bytes"));
   }
   return output_->Write(data);
 }

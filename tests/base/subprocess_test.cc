@@ -100,8 +100,11 @@ TEST(SubprocessTest, InheritsNoFiles) {
 TEST(SubprocessTest, AProgramThatIsNotThereIsAnError) {
   const auto result = RunSubprocess("/nowhere/program", {}, {}, nullptr);
   EXPECT_EQ(result.status().code(), absl::StatusCode::kInternal);
-  EXPECT_THAT(std::string(result.status().message()), ::testing::HasSubstr("/nowhere/program could not be started"));
+  EXPECT_THAT(std::string(result.status().message()),
+              ::testing::HasSubstr("/nowhere/program could not be started: running it: No such file or directory"));
 }
+
+TEST(SubprocessTest, AProgramMayEndWithAnyExitCode) { EXPECT_EQ(RunScript("exit 127").exit_code, 127); }
 
 }  // namespace
 }  // namespace kith
