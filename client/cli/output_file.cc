@@ -20,6 +20,7 @@ OutputFile::~OutputFile() {
 
 absl::Status OutputFile::Open() {
   if (descriptor_ >= 0) return absl::OkStatus();
+  if (path_.empty()) return absl::InvalidArgumentError("the name of the file to write is empty");
   struct stat info = {};
   if (stat(path_.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
     return absl::InvalidArgumentError(

@@ -25,9 +25,9 @@ def proto_folder() -> Path:
         if (folder / API[0]).is_file():
             return folder
     raise SystemExit(
-        f"kith: the .proto files are neither in {HERE / 'proto'} nor in {HERE.parent.parent / 'proto'}. pip before 21.3 "
-        "builds from a copy of client/python alone: upgrade it (python -m pip install --upgrade pip), and install from "
-        "a checkout of the whole project, or from its sdist"
+        f"kith: the .proto files are neither in {HERE / 'proto'} nor in {HERE.parent.parent / 'proto'}. "
+        "pip before 21.3 builds from a copy of client/python alone: upgrade it (python -m pip install --upgrade pip), "
+        "and install from a checkout of the whole project, or from its sdist"
     )
 
 

@@ -248,6 +248,14 @@ TEST_F(AppTest, BadInputFilesAreNamed) {
   EXPECT_EQ(result.exit_code, kFailed);
   EXPECT_THAT(result.err, HasSubstr(empty));
   EXPECT_EQ(Call({"search", "voice", "/nowhere.npy"}).exit_code, kFailed);
+  const std::string nothing = folder_.path() + "/added_voice.index";
+  std::ofstream(nothing).flush();
+  const Result imported = Call({"import", "voice", nothing.c_str()});
+  EXPECT_EQ(imported.exit_code, kFailed);
+  EXPECT_THAT(imported.err, HasSubstr(nothing + ": the file is empty"));
+  const Result nameless = Call({"expand", "voice", frames_.c_str(), "-o", ""});
+  EXPECT_EQ(nameless.exit_code, kFailed);
+  EXPECT_EQ(nameless.err, "kith: the name of the file to write is empty\n");
 }
 
 TEST_F(AppTest, GenerateFillsANewFolderAndLeavesAFullOneAlone) {

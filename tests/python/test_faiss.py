@@ -190,8 +190,8 @@ def test_an_empty_index_is_a_clear_error(server, frames, tmp_path, monkeypatch):
     assert caught.value.reason == "BAD_INDEX"
 
 
-def test_what_the_server_refuses_is_read_by_faiss_with_its_reason(server, client, frames, queries, tmp_path, monkeypatch):
-    monkeypatch.setenv("KITH_SERVER", server.target)
+def test_what_the_server_refuses_is_read_by_faiss(client, frames, queries, tmp_path, monkeypatch):
+    monkeypatch.setenv("KITH_SERVER", client.target)
     hashed = faiss.IndexLSH(frames.shape[1], 64)
     hashed.add(frames)
     own_ids = faiss.IndexIDMap(faiss.IndexFlatL2(frames.shape[1]))
