@@ -37,7 +37,9 @@ void AddCall::OnReadDone(bool ok) {
 
 void AddCall::OnSendInitialMetadataDone(bool ok) {
   if (!ok || cancelled_) return End(Error(Reason::kCancelled, "the client went away; nothing was added"));
-  context_.pool->Run([this] { End(Guarded([&] { return Add(); })); });
+  // In the experiment's lane: an addition waits for the one before it, and for an export that is being written, and
+  // must not do so in every thread there is.
+  context_.pool->RunInLane(experiment_, [this] { End(Guarded([&] { return Add(); })); });
 }
 
 absl::Status AddCall::Take() {

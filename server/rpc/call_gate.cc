@@ -25,6 +25,11 @@ void CallGate::WaitUntilEmpty(std::chrono::milliseconds patience) {
   empty_.wait_for(lock, patience, [this] { return inside_ == 0; });
 }
 
+void CallGate::WaitUntilEmpty() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  empty_.wait(lock, [this] { return inside_ == 0; });
+}
+
 void CallGate::Leave() {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (--inside_ == 0) empty_.notify_all();

@@ -23,7 +23,7 @@ class CallGate {
   struct Leaving {
     void operator()(CallGate* gate) const { gate->Leave(); }
   };
-  // Held by a call for as long as it is open.
+  // Held by a call for as long as there is something left of it.
   using Pass = std::unique_ptr<CallGate, Leaving>;
 
   // SHUTTING_DOWN after Close.
@@ -33,6 +33,8 @@ class CallGate {
 
   // Waits until no call is inside, for `patience` at most. To be called after Close.
   void WaitUntilEmpty(std::chrono::milliseconds patience);
+  // The same, however long it takes.
+  void WaitUntilEmpty();
 
  private:
   void Leave();

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -26,34 +27,37 @@ class DownloadCall : public grpc::ServerWriteReactor<Response> {
   // Fills the next message; false: there are no more.
   using Next = std::function<absl::StatusOr<bool>(Response*)>;
 
-  DownloadCall(const Context& context, CallGate::Pass pass, Next next)
+  // The first message is made in `lane` of the pool.
+  DownloadCall(const Context& context, CallGate::Pass pass, Next next, const std::string& lane)
       : pass_(std::move(pass)), context_(context), next_(std::move(next)) {
-    Advance();
+    context_.pool->RunInLane(lane, [this] { Advance(); });
   }
 
   void OnWriteDone(bool ok) override {
-    if (ok && !cancelled_) return Advance();
-    this->Finish(grpc::Status::CANCELLED);
+    if (!ok || cancelled_) return this->Finish(grpc::Status::CANCELLED);
+    context_.pool->Run([this] { Advance(); });
   }
   void OnCancel() override { cancelled_ = true; }
-  void OnDone() override { delete this; }
+  // In the pool: with `next` may go a file of gigabytes.
+  void OnDone() override {
+    context_.pool->Run([this] { delete this; });
+  }
 
  private:
+  // Runs in the pool.
   void Advance() {
-    context_.pool->Run([this] {
-      bool more = false;
-      response_.Clear();
-      const absl::Status status = Guarded([&] {
-        const absl::StatusOr<bool> filled = next_(&response_);
-        more = filled.ok() && *filled;
-        return filled.status();
-      });
-      if (more) {
-        this->StartWrite(&response_);
-      } else {
-        this->Finish(ToGrpc(status));
-      }
+    bool more = false;
+    response_.Clear();
+    const absl::Status status = Guarded([&] {
+      const absl::StatusOr<bool> filled = next_(&response_);
+      more = filled.ok() && *filled;
+      return filled.status();
     });
+    if (more) {
+      this->StartWrite(&response_);
+    } else {
+      this->Finish(ToGrpc(status));
+    }
   }
 
   const CallGate::Pass pass_;

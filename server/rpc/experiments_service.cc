@@ -42,8 +42,8 @@ absl::Status ListPage(const experiments::Registry& registry, const v1::ListExper
 class PoolCall : public grpc::ServerUnaryReactor {
  public:
   template <typename Body>
-  PoolCall(ThreadPool* pool, CallGate::Pass pass, Body body) : pass_(std::move(pass)) {
-    pool->Run([this, body] { Finish(ToGrpc(Guarded(body))); });
+  PoolCall(ThreadPool* pool, const std::string& lane, CallGate::Pass pass, Body body) : pass_(std::move(pass)) {
+    pool->RunInLane(lane, [this, body] { Finish(ToGrpc(Guarded(body))); });
   }
 
  private:
@@ -55,15 +55,16 @@ class PoolCall : public grpc::ServerUnaryReactor {
 }  // namespace
 
 template <typename Body>
-grpc::ServerUnaryReactor* ExperimentsService::InPool(Body body) {
+grpc::ServerUnaryReactor* ExperimentsService::InPool(Body body, const std::string& lane) {
   return Admit<grpc::ServerUnaryReactor>(
-      gate_, [&](CallGate::Pass pass) { return new PoolCall(context_.pool, std::move(pass), body); });
+      gate_, [&](CallGate::Pass pass) { return new PoolCall(context_.pool, lane, std::move(pass), body); });
 }
 
 template <typename Response, typename Messages>
-grpc::ServerWriteReactor<Response>* ExperimentsService::Download(Messages messages) {
-  return Admit<grpc::ServerWriteReactor<Response>>(
-      gate_, [&](CallGate::Pass pass) { return new DownloadCall<Response>(context_, std::move(pass), messages()); });
+grpc::ServerWriteReactor<Response>* ExperimentsService::Download(Messages messages, const std::string& lane) {
+  return Admit<grpc::ServerWriteReactor<Response>>(gate_, [&](CallGate::Pass pass) {
+    return new DownloadCall<Response>(context_, std::move(pass), messages(), lane);
+  });
 }
 
 grpc::ServerUnaryReactor* ExperimentsService::List(grpc::CallbackServerContext*,
@@ -84,7 +85,7 @@ grpc::ServerUnaryReactor* ExperimentsService::Get(grpc::CallbackServerContext*, 
 grpc::ServerUnaryReactor* ExperimentsService::Delete(grpc::CallbackServerContext*,
                                                      const v1::DeleteExperimentRequest* request,
                                                      v1::DeleteExperimentResponse*) {
-  return InPool([=] { return context_.registry->Delete(request->name()); });
+  return InPool([=] { return context_.registry->Delete(request->name()); }, request->name());
 }
 
 grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>* ExperimentsService::Import(
@@ -95,7 +96,7 @@ grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>* ExperimentsServi
 
 grpc::ServerWriteReactor<v1::ExportResponse>* ExperimentsService::Export(grpc::CallbackServerContext*,
                                                                          const v1::ExportRequest* request) {
-  return Download<v1::ExportResponse>([&] { return ExportMessages(context_, request->name()); });
+  return Download<v1::ExportResponse>([&] { return ExportMessages(context_, request->name()); }, request->name());
 }
 
 grpc::ServerWriteReactor<v1::GetFramesResponse>* ExperimentsService::GetFrames(grpc::CallbackServerContext*,

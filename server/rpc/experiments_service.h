@@ -3,6 +3,8 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <string>
+
 #include "kith/v1/experiments.grpc.pb.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
@@ -13,7 +15,7 @@ namespace kith::rpc {
 class ExperimentsService : public v1::Experiments::CallbackService {
  public:
   ExperimentsService(const Context& context, CallGate* gate)
-      : context_(context), gate_(gate), tunings_(context.limits.streams) {}
+      : context_(context), gate_(gate), tunings_(context.limits.streams, "tunings") {}
 
   grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* call, const v1::ListExperimentsRequest* request,
                                  v1::ListExperimentsResponse* response) override;
@@ -33,13 +35,14 @@ class ExperimentsService : public v1::Experiments::CallbackService {
   void Drain() { tunings_.DrainAll(); }
 
  private:
-  // Runs `body`, which returns an absl::Status, in the pool and ends the call with its result.
+  // Runs `body`, which returns an absl::Status, in a lane of the pool and ends the call with its result. The lane is
+  // the experiment's name for what may wait for its additions and exports.
   template <typename Body>
-  grpc::ServerUnaryReactor* InPool(Body body);
+  grpc::ServerUnaryReactor* InPool(Body body, const std::string& lane = "");
 
-  // Answers with the messages that `messages()` makes, see DownloadCall.
+  // Answers with the messages that `messages()` makes, see DownloadCall. As to the lane, the same.
   template <typename Response, typename Messages>
-  grpc::ServerWriteReactor<Response>* Download(Messages messages);
+  grpc::ServerWriteReactor<Response>* Download(Messages messages, const std::string& lane = "");
 
   const Context context_;
   CallGate* const gate_;

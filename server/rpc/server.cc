@@ -56,6 +56,7 @@ void Server::Drain(std::chrono::milliseconds patience) {
   gate_.WaitUntilEmpty(patience);
   server_->Shutdown(std::chrono::system_clock::now() + kFarewell);
   server_->Wait();
+  gate_.WaitUntilEmpty();  // calls that are over and are being deleted in the pool
 }
 
 }  // namespace kith::rpc

@@ -10,8 +10,8 @@ absl::Status StreamSet::Enter(Drainable* stream) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (draining_) return ShuttingDown();
   if (streams_.size() >= most_) {
-    return Error(Reason::kOverloaded, absl::StrCat("there are ", most_,
-                                                   " streams and no more may be (limits.streams); close one, "
+    return Error(Reason::kOverloaded, absl::StrCat("there are ", most_, " ", what_,
+                                                   " and no more may be (limits.streams); close one, "
                                                    "or try again later"));
   }
   streams_.insert(stream);

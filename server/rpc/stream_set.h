@@ -1,9 +1,12 @@
-// The streams that are open: how many there may be, and how they are ended.
+// The calls of a kind that last as long as their clients like, streams or tunings: how many may be open, and how they
+// are ended.
 #pragma once
 
 #include <cstddef>
 #include <mutex>
+#include <string>
 #include <unordered_set>
+#include <utility>
 
 #include "absl/status/status.h"
 
@@ -12,14 +15,16 @@ namespace kith::rpc {
 class Drainable {
  public:
   virtual ~Drainable() = default;
-  // Ends the stream once what it has begun is done. Does not wait for it.
+  // Ends the call: a stream once what it has begun is done, a tuning at once. Does not wait for it.
   virtual void Drain() = 0;
 };
 
 // Thread-safe.
 class StreamSet {
  public:
-  explicit StreamSet(int most) : most_(static_cast<size_t>(most)) {}
+  // `what` they are, for messages.
+  explicit StreamSet(int most, std::string what = "streams")
+      : most_(static_cast<size_t>(most)), what_(std::move(what)) {}
 
   // OVERLOADED where there are too many; SHUTTING_DOWN after DrainAll. After an OK, Leave has to follow.
   absl::Status Enter(Drainable* stream);
@@ -30,6 +35,7 @@ class StreamSet {
 
  private:
   const size_t most_;
+  const std::string what_;
   std::mutex mutex_;
   bool draining_ = false;                   // guarded by mutex_
   std::unordered_set<Drainable*> streams_;  // guarded by mutex_

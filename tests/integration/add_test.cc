@@ -1,10 +1,26 @@
 // Additions: all of the rows or none, seen once acknowledged.
+#include <array>
+#include <memory>
+#include <vector>
+
 #include "tests/integration/fixture.h"
 
 namespace kith::testing {
 namespace {
 
 using ::testing::ElementsAre;
+
+// Opens the gate however a test ends.
+class OpenAtEnd {
+ public:
+  explicit OpenAtEnd(std::shared_ptr<Gate> gate) : gate_(std::move(gate)) {}
+  ~OpenAtEnd() { gate_->Open(); }
+  OpenAtEnd(const OpenAtEnd&) = delete;
+  OpenAtEnd& operator=(const OpenAtEnd&) = delete;
+
+ private:
+  const std::shared_ptr<Gate> gate_;
+};
 
 class AddTest : public IntegrationTest {
  protected:
@@ -130,6 +146,34 @@ TEST_F(AddTest, AClientThatGoesAwayBeforeTheHalfCloseAddsNothing) {
   Restart();  // every call is over
   EXPECT_EQ(Get("voice").rows, 500);
   EXPECT_EQ(Add("voice", Rows(more_, 0, 1)).first_id, 500);
+}
+
+TEST_F(AddTest, AdditionsThatWaitForAnExportHoldUpNoOtherVoice) {
+  Train("other", frames_);
+  const auto gate = std::make_shared<Gate>();
+  service().HoldExport("voice", gate);
+  const OpenAtEnd open(gate);
+  constexpr int kAdditions = 12;  // more than the pool has threads
+  std::array<v1::AddResponse, kAdditions> answers;
+  std::vector<std::unique_ptr<RawAdd>> waiting;
+  for (v1::AddResponse& answer : answers) {
+    waiting.push_back(std::make_unique<RawAdd>([&](auto* context) { return retrieval().Add(context, &answer); }));
+    v1::AddRequest request;
+    request.set_experiment("voice");
+    FillRaw(Rows(more_, 0, 10), request.mutable_frames());
+    EXPECT_TRUE((*waiting.back())->Write(request));
+    (*waiting.back())->WritesDone();
+    (*waiting.back())->WaitForInitialMetadata();  // what the server sends once it has all of the upload
+  }
+  EXPECT_EQ(Add("other", Rows(more_, 0, 5)).total_rows, 505);
+  EXPECT_EQ(Get("voice").rows, 500);
+  EXPECT_TRUE(client().Delete("other").ok());
+  gate->Open();
+  for (int i = 0; i < kAdditions; ++i) {
+    EXPECT_TRUE(waiting[i]->Finish().ok());
+    EXPECT_EQ(answers[i].rows(), 10);
+  }
+  EXPECT_EQ(Get("voice").rows, 500 + 10 * kAdditions);
 }
 
 TEST_F(AddTest, FramesMayComeWithTheFirstMessageAndInEitherEncoding) {

@@ -2,7 +2,6 @@
 
 #include <stdexcept>
 #include <utility>
-#include <vector>
 
 #include "tests/integration/fixture.h"
 
@@ -60,6 +59,18 @@ void Service::HoldWorker(const std::string& name, const std::shared_ptr<Gate>& g
     at_it->Open();
     gate->Wait();
   });
+  at_it->Wait();
+}
+
+void Service::HoldExport(const std::string& name, const std::shared_ptr<Gate>& gate) {
+  const auto at_it = std::make_shared<Gate>();
+  exports_.push_back(std::async(std::launch::async, [=] {
+    (void)registry_->WriteIndex(name, [&](absl::Span<const char>) {
+      at_it->Open();
+      gate->Wait();
+      return absl::OkStatus();
+    });
+  }));
   at_it->Wait();
 }
 

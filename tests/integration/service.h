@@ -4,9 +4,11 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "server/base/thread_pool.h"
 #include "server/config/config.h"
@@ -51,6 +53,10 @@ class Service {
   // worker is at it.
   void HoldWorker(const std::string& name, const std::shared_ptr<Gate>& gate);
 
+  // Writes the experiment's index, as an export does, to where there is no room until the gate opens; returns once that
+  // is under way. Additions to the experiment wait for it.
+  void HoldExport(const std::string& name, const std::shared_ptr<Gate>& gate);
+
   // Puts a job of so many rows into the engine's queue.
   void Enqueue(const std::string& name, int64_t rows) {
     Submit(name, rows, [] {});
@@ -69,6 +75,7 @@ class Service {
   std::unique_ptr<experiments::Trainer> trainer_;
   ThreadPool pool_;
   std::unique_ptr<rpc::Server> server_;
+  std::vector<std::future<void>> exports_;  // HoldExport's; waited for at the end
 };
 
 }  // namespace kith::testing
