@@ -54,11 +54,12 @@ void LogExperiments(const experiments::Registry& registry) {
   spdlog::info("{} experiments loaded", loaded);
 }
 
-void LogTraining(const std::string& name, const absl::Status& status, double seconds) {
-  if (status.ok()) {
-    spdlog::info("experiment '{}' trained in {:.1f} s", name, seconds);
+void LogTraining(const experiments::TrainingEnd& end) {
+  const char* const done = end.is_import ? "imported" : "trained";
+  if (end.status.ok()) {
+    spdlog::info("experiment '{}' {} in {:.1f} s", end.name, done, end.seconds);
   } else {
-    spdlog::warn("experiment '{}' was not trained: {}", name, Text(status));
+    spdlog::warn("experiment '{}' was not {}: {}", end.name, done, Text(end.status));
   }
 }
 

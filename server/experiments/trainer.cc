@@ -39,7 +39,8 @@ void Report(const TrainingRequest& request, Phase phase, int64_t done, int64_t t
 }
 
 absl::Status ShuttingDown() {
-  return Error(Reason::kShuttingDown, "the server is shutting down; nothing of the training was kept, so train again");
+  return Error(Reason::kShuttingDown,
+               "the server is shutting down; nothing of this was kept, so ask again in a moment");
 }
 
 }  // namespace
@@ -78,11 +79,11 @@ absl::Status Trainer::Start(TrainingRequest request) {
   return absl::OkStatus();
 }
 
-absl::Status Trainer::Queue(std::function<void()> work) {
+absl::StatusOr<std::unique_ptr<Trainer::Place>> Trainer::Queue(std::function<void()> work) {
   const auto job = std::make_shared<Job>();
   if (const auto ahead = TakePlace(job); !ahead.ok()) return ahead.status();
   RunInTurn(job, std::move(work));
-  return absl::OkStatus();
+  return std::make_unique<Place>(this, job);
 }
 
 absl::StatusOr<int64_t> Trainer::TakePlace(const std::shared_ptr<Job>& job) {
@@ -91,7 +92,8 @@ absl::StatusOr<int64_t> Trainer::TakePlace(const std::shared_ptr<Job>& job) {
   const int64_t waiting = std::count_if(jobs_.begin(), jobs_.end(), [](const auto& other) { return !other->begun; });
   if (waiting >= options_.queue) {
     return WithRetryDelay(
-        Error(Reason::kOverloaded, absl::StrCat(waiting, " trainings wait already; try again when some are done")),
+        Error(Reason::kOverloaded,
+              absl::StrCat(waiting, " trainings or tunings wait already; try again when some are done")),
         absl::Seconds(10));
   }
   jobs_.insert(job);
@@ -99,16 +101,32 @@ absl::StatusOr<int64_t> Trainer::TakePlace(const std::shared_ptr<Job>& job) {
 }
 
 void Trainer::RunInTurn(const std::shared_ptr<Job>& job, std::function<void()> work) {
-  pool_.Run([this, job, work = std::move(work)] {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    job->work = std::move(work);
+  }
+  pool_.Run([this, job] {
+    std::function<void()> begun;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
+      if (!job->work) return;  // its place was given back
       job->begun = true;
+      begun = std::exchange(job->work, nullptr);
     }
-    work();
+    begun();
     const std::lock_guard<std::mutex> lock(mutex_);
     jobs_.erase(job);
     ended_.notify_all();
   });
+}
+
+void Trainer::GiveBack(const std::shared_ptr<Job>& job) {
+  std::function<void()> dropped;  // outside the lock: it may hold a generation
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (job->begun) return;
+  dropped.swap(job->work);
+  jobs_.erase(job);
+  ended_.notify_all();
 }
 
 void Trainer::Cancel() {
@@ -141,7 +159,9 @@ bool Trainer::StartSaving(Job* job) {
 
 absl::StatusOr<Description> Trainer::Result(Training* training) {
   try {
-    if (absl::Status status = Train(training); !status.ok()) return stopping_ ? ShuttingDown() : status;
+    if (absl::Status status = Train(training); !status.ok()) {
+      return status.code() == absl::StatusCode::kCancelled ? ShuttingDown() : status;  // nothing else cancels it
+    }
     Description description = training->request.lease->Describe();
     description.training = false;
     return description;
@@ -154,11 +174,15 @@ absl::StatusOr<Description> Trainer::Result(Training* training) {
 
 void Trainer::Run(Training* training) {
   const TimePoint start = Clock::now();
-  const std::string name = training->request.lease->name();
+  TrainingEnd end;
+  end.name = training->request.lease->name();
+  end.is_import = training->request.index_file.has_value();
   const absl::StatusOr<Description> result = Result(training);
+  end.status = result.status();
+  end.seconds = SecondsSince(start);
   training->request.index_file.reset();
   training->request.lease.reset();  // first, so that whoever is told may train or add again at once
-  if (options_.on_finished) options_.on_finished(name, result.status(), SecondsSince(start));
+  if (options_.on_finished) options_.on_finished(end);
   training->Tell(result);
 }
 

@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,7 +27,7 @@ namespace kith::experiments {
 
 enum class Phase {
   kQueued,       // trainings ahead of this one
-  kChecking,     // an index file, read in a process of its own
+  kChecking,     // an index file, read in a process of its own; not counted
   kCompressing,  // steps of mini-batch k-means, at most
   kExpanding,    // rows
   kTraining,     // k-means iterations
@@ -56,6 +57,13 @@ struct TrainingRequest {
   std::weak_ptr<TrainingObserver> observer;
 };
 
+struct TrainingEnd {
+  std::string name;
+  bool is_import = false;
+  absl::Status status;
+  double seconds = 0;
+};
+
 struct TrainerOptions {
   int threads = 1;     // of one training
   int concurrent = 1;  // trainings at once
@@ -66,8 +74,8 @@ struct TrainerOptions {
   int64_t compress_above_rows = 200000;
   int64_t compress_centres = 10000;
   ImportOptions import;
-  // Told of the end of every training, for the log.
-  std::function<void(const std::string& name, const absl::Status& status, double seconds)> on_finished;
+  // Told of the end of every training and import, for the log.
+  std::function<void(const TrainingEnd& end)> on_finished;
 };
 
 // Thread-safe.
@@ -89,7 +97,8 @@ class Trainer {
 
   // Queues work of another kind behind the trainings, on their threads and at their priority, or says at once why not:
   // OVERLOADED, SHUTTING_DOWN. `work` must not throw, and ends early once stopping().
-  absl::Status Queue(std::function<void()> work);
+  class Place;
+  absl::StatusOr<std::unique_ptr<Place>> Queue(std::function<void()> work);
   bool stopping() const { return stopping_; }
 
   // No training that is not saved already is kept: their observers are told SHUTTING_DOWN at once, and they end before
@@ -105,8 +114,9 @@ class Trainer {
   // Something in the queue or under way.
   struct Job {
     std::function<void()> on_cancel = [] {};
-    bool begun = false;   // guarded by mutex_
-    bool saving = false;  // guarded by mutex_
+    std::function<void()> work;  // guarded by mutex_: until it begins
+    bool begun = false;          // guarded by mutex_
+    bool saving = false;         // guarded by mutex_
   };
   struct Training;
 
@@ -114,6 +124,7 @@ class Trainer {
   absl::StatusOr<int64_t> TakePlace(const std::shared_ptr<Job>& job);
   // Runs the work of a job that has its place.
   void RunInTurn(const std::shared_ptr<Job>& job, std::function<void()> work);
+  void GiveBack(const std::shared_ptr<Job>& job);
   void Run(Training* training);
   absl::StatusOr<Description> Result(Training* training);
   absl::Status Train(Training* training);
@@ -133,6 +144,20 @@ class Trainer {
   std::set<std::shared_ptr<Job>> jobs_;  // guarded by mutex_
   std::atomic<bool> stopping_{false};    // set under mutex_
   ThreadPool pool_;
+};
+
+// The place of some work in the queue. With this object it is given back, and the work dropped, unless its turn has
+// come. The trainer has to outlive it.
+class Trainer::Place {
+ public:
+  Place(Trainer* trainer, std::shared_ptr<Job> job) : trainer_(trainer), job_(std::move(job)) {}
+  ~Place() { trainer_->GiveBack(job_); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  Trainer* const trainer_;
+  const std::shared_ptr<Job> job_;
 };
 
 }  // namespace kith::experiments

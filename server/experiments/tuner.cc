@@ -42,7 +42,7 @@ void Run(const Trainer& trainer, const TuningRequest& request) {
 
 }  // namespace
 
-absl::Status StartTuning(Trainer* trainer, TuningRequest request) {
+absl::StatusOr<std::unique_ptr<Trainer::Place>> StartTuning(Trainer* trainer, TuningRequest request) {
   return trainer->Queue([trainer, request = std::move(request)] { Run(*trainer, request); });
 }
 

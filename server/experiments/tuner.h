@@ -31,9 +31,9 @@ struct TuningRequest {
   std::weak_ptr<TuningObserver> observer;        // the tuning ends before its next step once this has gone
 };
 
-// Queues the tuning, or says at once why not: OVERLOADED. It takes no lease: the experiment may be trained, extended or
-// deleted meanwhile, and the tuning is of the frames that there were when its turn came. Ends with SHUTTING_DOWN when
-// the trainer is cancelled.
-absl::Status StartTuning(Trainer* trainer, TuningRequest request);
+// Queues the tuning, or says at once why not: OVERLOADED, SHUTTING_DOWN. It takes no lease: the experiment may be
+// trained, extended or deleted meanwhile, and the tuning is of the frames that there were when its turn came. Ends with
+// SHUTTING_DOWN when the trainer is cancelled. Who no longer wants it lets go of its place.
+absl::StatusOr<std::unique_ptr<Trainer::Place>> StartTuning(Trainer* trainer, TuningRequest request);
 
 }  // namespace kith::experiments

@@ -271,6 +271,17 @@ TEST_F(TrainerTest, ATrainingThatIsBeingSavedIsWaitedFor) {
   EXPECT_EQ((*registry_->Find("anna"))->index->rows(), 400);
 }
 
+TEST_F(TrainerTest, ATrainingThatCannotBeSavedSaysSoAlsoWhereTheTrainerIsCancelled) {
+  const auto saving = std::make_shared<Recorder>();
+  saving->HoldAt(Phase::kSaving);
+  ASSERT_TRUE(Start("anna", FramesOf(400), saving).ok());
+  saving->WaitUntilHeld();
+  trainer_->Cancel();
+  std::filesystem::remove_all(std::filesystem::path(folder_) / "snapshots");
+  saving->LetGo();
+  EXPECT_EQ(ReasonOf(saving->Result().status()), "STORAGE") << saving->Result().status();
+}
+
 TEST_F(TrainerTest, AFailedSaveLeavesEverythingAsItWas) {
   ASSERT_TRUE(Train("anna", FramesOf(100, 1)).ok());
   std::filesystem::remove_all(std::filesystem::path(folder_) / "snapshots");  // nowhere to write to

@@ -37,6 +37,10 @@ class TuneRecorder : public TuningObserver {
     hold_ = false;
     changed_.notify_all();
   }
+  int steps() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return steps_;
+  }
   Result Wait() {
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [&] { return result_.has_value(); });
@@ -55,12 +59,18 @@ class TunerTest : public ExperimentsTest {
  protected:
   TunerTest() { EXPECT_TRUE(Train("anna", FramesOf(200)).ok()); }
 
+  ~TunerTest() override { places_.clear(); }  // before the trainer
+
   absl::Status Tune(const std::shared_ptr<TuneRecorder>& recorder) {
     TuningRequest request;
     request.generation = *registry_->Find("anna");
     request.observer = recorder;
-    return StartTuning(trainer_.get(), std::move(request));
+    auto place = StartTuning(trainer_.get(), std::move(request));
+    if (place.ok()) places_.push_back(*std::move(place));
+    return place.status();
   }
+
+  std::vector<std::unique_ptr<Trainer::Place>> places_;  // of the tunings, in their order
 };
 
 TEST_F(TunerTest, MeasuresInTheMetricOfTheExperiment) {
@@ -99,6 +109,31 @@ TEST_F(TunerTest, WaitsInTheQueueOfTheTrainings) {
   first->LetGo();
   EXPECT_TRUE(first->Wait().ok());
   EXPECT_TRUE(third->Wait().ok());
+}
+
+TEST_F(TunerTest, APlaceThatIsLetGoOfIsFreeAtOnceAndWhatHadItNeverRuns) {
+  const auto running = std::make_shared<TuneRecorder>(true);
+  ASSERT_TRUE(Tune(running).ok());
+  running->WaitUntilHeld();
+  const auto given_up = std::make_shared<TuneRecorder>();
+  ASSERT_TRUE(Tune(given_up).ok());
+  places_.pop_back();
+  const auto waiting = std::make_shared<TuneRecorder>();
+  ASSERT_TRUE(Tune(waiting).ok());
+  ASSERT_TRUE(Tune(std::make_shared<TuneRecorder>()).ok());
+  EXPECT_EQ(ReasonOf(Tune(std::make_shared<TuneRecorder>())), "OVERLOADED");
+  running->LetGo();
+  EXPECT_TRUE(waiting->Wait().ok());
+  EXPECT_EQ(given_up->steps(), 0);
+}
+
+TEST_F(TunerTest, TheEndOfAPlaceDoesNotStopWhatHasBegun) {
+  const auto running = std::make_shared<TuneRecorder>(true);
+  ASSERT_TRUE(Tune(running).ok());
+  running->WaitUntilHeld();
+  places_.clear();
+  running->LetGo();
+  EXPECT_TRUE(running->Wait().ok());
 }
 
 TEST_F(TunerTest, EndsWhenNobodyListensAnyMore) {

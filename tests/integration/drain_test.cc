@@ -18,8 +18,8 @@ class DrainTest : public IntegrationTest {
  protected:
   DrainTest() {
     options_.engine.threads = 1;
-    options_.training.on_finished = [gate = gate_](const std::string& name, const absl::Status&, double) {
-      if (name == "long training") gate->Wait();
+    options_.training.on_finished = [gate = gate_](const experiments::TrainingEnd& end) {
+      if (end.name == "long training") gate->Wait();
     };
   }
   ~DrainTest() override { gate_->Open(); }
@@ -117,7 +117,8 @@ TEST_F(DrainTest, ATrainingThatIsWatchedEndsAtOnce) {
   std::thread draining([&] { service().server().Drain(kPatience); });
   while ((*waiting)->Read(&response)) {
   }
-  EXPECT_THAT(waiting->Finish(), FailsWith(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "train again"));
+  EXPECT_THAT(waiting->Finish(),
+              FailsWith(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "nothing of this was kept"));
   gate_->Open();
   while ((*running)->Read(&response)) {
   }

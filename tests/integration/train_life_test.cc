@@ -13,8 +13,8 @@ class TrainLifeTest : public IntegrationTest {
   // One training at a time; `holder`'s lasts until the gate opens, so that others stay queued.
   TrainLifeTest() {
     options_.training.queue = 2;
-    options_.training.on_finished = [this](const std::string& name, const absl::Status&, double) {
-      if (name == "holder") gate_.Wait();
+    options_.training.on_finished = [this](const experiments::TrainingEnd& end) {
+      if (end.name == "holder") gate_.Wait();
     };
   }
   ~TrainLifeTest() override { gate_.Open(); }
@@ -183,7 +183,7 @@ TEST_F(TrainLifeTest, MoreTrainingsThanTheQueueTakesAreRefusedForNow) {
   const auto second = StartTraining("second", frames);
   MemorySource source(View(frames));
   const absl::Status status = client().Train("third", source).status();
-  EXPECT_THAT(status, FailsWith(absl::StatusCode::kResourceExhausted, "OVERLOADED", "2 trainings wait"));
+  EXPECT_THAT(status, FailsWith(absl::StatusCode::kResourceExhausted, "OVERLOADED", "2 trainings or tunings wait"));
   EXPECT_TRUE(RetryDelay(status).has_value());
   EXPECT_FALSE(Exists("third"));
   gate_.Open();

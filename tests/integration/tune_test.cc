@@ -20,8 +20,8 @@ class TuneTest : public IntegrationTest {
   // `holder`'s training occupies the trainer until the gate opens.
   TuneTest() {
     options_.training.queue = 1;
-    options_.training.on_finished = [this](const std::string& name, const absl::Status&, double) {
-      if (name == "holder") gate_.Wait();
+    options_.training.on_finished = [this](const experiments::TrainingEnd& end) {
+      if (end.name == "holder") gate_.Wait();
     };
   }
   ~TuneTest() override { gate_.Open(); }
@@ -128,6 +128,21 @@ TEST_F(TuneTest, IsRefusedWhereTooManyTrainingsWait) {
   const absl::Status refused = client().Tune("voice").status();
   EXPECT_THAT(refused, FailsWith(absl::StatusCode::kResourceExhausted, "OVERLOADED", "wait"));
   EXPECT_TRUE(RetryDelay(refused).has_value());
+}
+
+TEST_F(TuneTest, AClientThatGoesAwayWhileItWaitsGivesItsPlaceBack) {
+  HoldTrainer();
+  auto waiting = OpenTune("voice");
+  v1::TuneResponse response;
+  ASSERT_TRUE((*waiting)->Read(&response));
+  EXPECT_THAT(client().Tune("voice").status(),
+              FailsWith(absl::StatusCode::kResourceExhausted, "OVERLOADED", "tunings"));
+  waiting->GoAway();
+  WaitUntil([&] {
+    waiting = OpenTune("voice");
+    return (*waiting)->Read(&response);
+  });
+  EXPECT_EQ(response.step(), "waiting") << "the trainer is still held";
 }
 
 TEST_F(TuneTest, AClientThatGoesAwayEndsIt) {
