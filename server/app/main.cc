@@ -63,7 +63,17 @@ void LogTraining(const experiments::TrainingEnd& end) {
   }
 }
 
-experiments::TrainerOptions TrainingOptions(const config::Training& training, int cores) {
+experiments::ImportOptions ImportLimits(const config::Config& config) {
+  experiments::ImportOptions options;
+  options.max_file_bytes = config.limits.import_bytes;
+  options.max_frame_bytes = config.limits.import_bytes;
+  options.cpu_seconds = config.training.import_seconds;
+  options.time = 2 * absl::Seconds(config.training.import_seconds);
+  return options;
+}
+
+experiments::TrainerOptions TrainingOptions(const config::Config& config, int cores) {
+  const config::Training& training = config.training;
   experiments::TrainerOptions options;
   const int threads = training.threads > 0 ? training.threads : cores;
   options.threads = std::max(1, threads / training.concurrent);
@@ -72,6 +82,7 @@ experiments::TrainerOptions TrainingOptions(const config::Training& training, in
   options.queue = training.queue;
   options.compress_above_rows = training.compress_above_rows;
   options.compress_centres = training.compress_centres;
+  options.import = ImportLimits(config);
   options.on_finished = LogTraining;
   return options;
 }
@@ -102,7 +113,7 @@ absl::Status Serve(const config::Config& config, const StopSignals& signals) {
   LogExperiments(**registry);
 
   engine::Engine engine({search_threads, config.search.queue_rows, config.search.batch_rows});
-  experiments::Trainer trainer(store->get(), TrainingOptions(config.training, cores));
+  experiments::Trainer trainer(store->get(), TrainingOptions(config, cores));
   ThreadPool pool(kPoolThreads, [] { retrieval::SetThreadsOfThisThread(1); });  // additions leave the cores to searches
   const rpc::Context context{config.limits, store->get(), registry->get(), &trainer, &engine, &pool};
   auto server = rpc::Server::Start(context, config.listen);

@@ -5,6 +5,7 @@
 // function here may be called by several threads at once.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -18,8 +19,9 @@ struct Limits {
   int k = 1024;     // neighbours per row
   int rows = 8192;  // of one Search or Expand message
   int message_bytes = 16 * 1024 * 1024;
-  int streams = 1024;      // open at once
-  int experiments = 1024;  // that may exist
+  int streams = 1024;                       // open at once
+  int experiments = 1024;                   // that may exist
+  int64_t import_bytes = int64_t{4} << 30;  // of an index file that is imported, and of the vectors in it
 };
 
 struct Search {
@@ -35,6 +37,7 @@ struct Training {
   int queue = 16;                    // trainings that wait
   int compress_above_rows = 200000;  // auto compresses more rows than these; 0: never
   int compress_centres = 10000;      // to so many
+  int import_seconds = 600;          // of a processor, to read an index file; twice that by the clock
 };
 
 struct Log {

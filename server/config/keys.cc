@@ -20,12 +20,14 @@ using Setter = decltype(Key::set);
 
 constexpr int kMaxThreads = 1024;
 constexpr int kMaxRows = 1'000'000'000;
+constexpr int64_t kMinImportBytes = int64_t{1} << 20;
+constexpr int64_t kMaxImportBytes = int64_t{256} << 30;
 
-// Field: a function from Config& to the int& it means.
-template <typename Field>
-Setter Whole(Field field, int least, int most) {
+// Field: a function from Config& to the integer it means.
+template <typename Field, typename Number>
+Setter Whole(Field field, Number least, Number most) {
   return [=](absl::string_view value, Config& config) {
-    int number = 0;
+    Number number = 0;
     if (!absl::SimpleAtoi(value, &number) || number < least || number > most) {
       return Error(Reason::kBadParameter,
                    absl::StrCat("'", value, "' is not a whole number from ", least, " to ", most));
@@ -72,6 +74,8 @@ std::vector<Key> MakeKeys() {
        Whole([](Config& c) -> int& { return c.limits.message_bytes; }, 64 * 1024, 1024 * 1024 * 1024)},
       {"limits.streams", Whole([](Config& c) -> int& { return c.limits.streams; }, 1, 65536)},
       {"limits.experiments", Whole([](Config& c) -> int& { return c.limits.experiments; }, 1, 1'000'000)},
+      {"limits.import_bytes",
+       Whole([](Config& c) -> int64_t& { return c.limits.import_bytes; }, kMinImportBytes, kMaxImportBytes)},
       {"search.threads", Whole([](Config& c) -> int& { return c.search.threads; }, 0, kMaxThreads)},
       {"search.queue_rows", Whole([](Config& c) -> int& { return c.search.queue_rows; }, 1, 1 << 24)},
       {"search.batch_rows", Whole([](Config& c) -> int& { return c.search.batch_rows; }, 1, 65536)},
@@ -82,6 +86,7 @@ std::vector<Key> MakeKeys() {
       {"training.compress_above_rows",
        Whole([](Config& c) -> int& { return c.training.compress_above_rows; }, 0, kMaxRows)},
       {"training.compress_centres", Whole([](Config& c) -> int& { return c.training.compress_centres; }, 1, kMaxRows)},
+      {"training.import_seconds", Whole([](Config& c) -> int& { return c.training.import_seconds; }, 1, 86400)},
       {"log.level",
        OneOf([](Config& c) -> std::string& { return c.log.level; }, {"trace", "debug", "info", "warn", "error"})},
       {"log.format", OneOf([](Config& c) -> std::string& { return c.log.format; }, {"text", "json"})},

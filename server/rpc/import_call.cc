@@ -35,9 +35,10 @@ absl::Status ImportCall::Write(const std::string& data) {
   received_ += static_cast<int64_t>(data.size());
   const int64_t most = context_.trainer->import_options().max_file_bytes;
   if (received_ > most) {
-    return Error(Reason::kMemoryBudget, absl::StrCat("data: the file is larger than ", most,
-                                                     " bytes, the most that can be "
-                                                     "imported"));
+    return Error(Reason::kMemoryBudget,
+                 absl::StrCat("data: the file is larger than ", most,
+                              " bytes, the most that can be imported; make a smaller index, or raise "
+                              "limits.import_bytes"));
   }
   return output_->Write(data);
 }

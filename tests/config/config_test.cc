@@ -43,17 +43,18 @@ TEST(Parse, EveryKey) {
   const Config config = ParseOk(R"(
 listen: "[::1]:0"
 data_dir: /var/lib/kith
-limits: {k: 1, rows: 2, message_bytes: 65536, streams: 3, experiments: 4}
+limits: {k: 1, rows: 2, message_bytes: 65536, streams: 3, experiments: 4, import_bytes: 5000000000}
 search: {threads: 5, queue_rows: 6, batch_rows: 7}
-training: {threads: 8, concurrent: 9, nice: 0, queue: 11, compress_above_rows: 0, compress_centres: 12}
+training: {threads: 8, concurrent: 9, nice: 0, queue: 11, compress_above_rows: 0, compress_centres: 12,
+           import_seconds: 13}
 log: {level: debug, format: json}
 )");
   Config expected;
   expected.listen = "[::1]:0";
   expected.data_dir = "/var/lib/kith";
-  expected.limits = {1, 2, 65536, 3, 4};
+  expected.limits = {1, 2, 65536, 3, 4, 5000000000};
   expected.search = {5, 6, 7};
-  expected.training = {8, 9, 0, 11, 0, 12};
+  expected.training = {8, 9, 0, 11, 0, 12, 13};
   expected.log = {"debug", "json"};
   EXPECT_EQ(Fields(config), Fields(expected));
 }
@@ -104,13 +105,15 @@ TEST(Parse, OutOfRange) {
                                                {"limits", "message_bytes", 65536, 1073741824},
                                                {"limits", "streams", 1, 65536},
                                                {"limits", "experiments", 1, 1000000},
+                                               {"limits", "import_bytes", 1048576, 274877906944},
                                                {"search", "threads", 0, 1024},
                                                {"search", "queue_rows", 8192, 16777216},
                                                {"search", "batch_rows", 1, 65536},
                                                {"training", "threads", 0, 1024},
                                                {"training", "concurrent", 1, 64},
                                                {"training", "nice", 0, 19},
-                                               {"training", "queue", 1, 4096}}) {
+                                               {"training", "queue", 1, 4096},
+                                               {"training", "import_seconds", 1, 86400}}) {
     const auto parse = [&](int64_t value) {
       return Parse(absl::StrCat(range.section, ":\n  ", range.key, ": ", value, "\n"), "kithd.yaml");
     };

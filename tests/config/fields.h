@@ -9,9 +9,10 @@ namespace kith::config {
 
 inline auto Fields(const Config& c) {
   return std::tuple(c.listen, c.data_dir, c.limits.k, c.limits.rows, c.limits.message_bytes, c.limits.streams,
-                    c.limits.experiments, c.search.threads, c.search.queue_rows, c.search.batch_rows,
-                    c.training.threads, c.training.concurrent, c.training.nice, c.training.queue,
-                    c.training.compress_above_rows, c.training.compress_centres, c.log.level, c.log.format);
+                    c.limits.experiments, c.limits.import_bytes, c.search.threads, c.search.queue_rows,
+                    c.search.batch_rows, c.training.threads, c.training.concurrent, c.training.nice, c.training.queue,
+                    c.training.compress_above_rows, c.training.compress_centres, c.training.import_seconds, c.log.level,
+                    c.log.format);
 }
 
 }  // namespace kith::config

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -55,6 +56,24 @@ TEST_F(ImportCommandsTest, ExportImportFrames) {
   KithJson({"frames", "anna", "-o", Path("trained.npy")});
   EXPECT_EQ(ReadFile(Path("total_fea.npy")), ReadFile(Path("trained.npy")));
   EXPECT_EQ(npy::ReadMatrix(Path("total_fea.npy"))->rows, 1000);
+
+  EXPECT_EQ(StopServer(SIGTERM), 0);
+  EXPECT_THAT(server_->err(), HasSubstr("experiment 'anna' trained in"));
+  EXPECT_THAT(server_->err(), HasSubstr("experiment 'berta' imported in"));
+}
+
+class ImportLimitTest : public EndToEnd {};
+
+TEST_F(ImportLimitTest, AFileAboveTheConfiguredSizeIsRefused) {
+  std::ofstream(Path("kithd.yaml")) << "limits:\n  import_bytes: 1048576\n";
+  ProcessOptions options;
+  options.arguments = {"--config", Path("kithd.yaml")};
+  StartServer("127.0.0.1:0", options);
+  std::ofstream(Path("large.index"), std::ios::binary) << "IxF2" << std::string(1048576, ' ');
+  const Finished refused = Kith({"import", "anna", Path("large.index")});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.err, HasSubstr("larger than 1048576 bytes"));
+  EXPECT_THAT(refused.err, HasSubstr("limits.import_bytes"));
 }
 
 TEST_F(ImportCommandsTest, MistakesAreToldWithWhatToDo) {
