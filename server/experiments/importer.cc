@@ -61,10 +61,12 @@ absl::Status ErrorOf(const std::string& output) {
 absl::Status OutcomeOf(const SubprocessResult& result, const ImportOptions& options) {
   if (result.cancelled) return Error(Reason::kCancelled, "the import was cancelled");
   if (result.timed_out || result.signal == SIGXCPU || result.signal == SIGKILL) {
-    return Error(Reason::kMemoryBudget, absl::StrCat("reading the index took more than ",
-                                                     absl::FormatDuration(options.time), ", ", options.cpu_seconds,
-                                                     " s of a processor, or the memory that there is; it is too large, "
-                                                     "or damaged"));
+    return Error(
+        Reason::kMemoryBudget,
+        absl::StrCat("reading the index took more than ", absl::FormatDuration(options.time), ", ", options.cpu_seconds,
+                     " s of a processor, or the memory that there is; the file is damaged, "
+                     "or too large: make a smaller index, or raise "
+                     "training.import_seconds"));
   }
   if (result.signal != 0) {
     return Error(Reason::kBadIndex,
