@@ -3,9 +3,10 @@
 
 Usage: bench/compare_kmeans.py [--rows N] [--dimension D] [--centres C] [--bin build/release/bin]
 
-Prints for each the seconds (by the clock, and of the processor: on a busy machine those count), the steps and the inertia (the sum of the squared distances of all frames to their nearest
-centre, computed here for both), and Kith's in relation to scikit-learn's. Exits with 1 where Kith's inertia is more than
-2 % above. Needs Debian's python3-numpy and python3-sklearn, and several GB of memory at the default size.
+Prints for each the seconds (by the clock, and of the processor: on a busy machine those count), the steps and the
+inertia (the sum of the squared distances of all frames to their nearest centre, computed here for both), and Kith's in
+relation to scikit-learn's. Exits with 1 where Kith's inertia is more than 2 % above, or where it took more of the
+processor's time. Needs Debian's python3-numpy and python3-sklearn, and several GB of memory at the default size.
 """
 import argparse
 import os
@@ -75,10 +76,11 @@ def main() -> int:
                          ("scikit-learn", lambda: run_sklearn(frames, arguments.centres, cores))):
             seconds, cpu_seconds, steps, centres = run()
             results[who] = seconds, cpu_seconds, inertia_of(frames, centres)
-            print(f"{who:12}  {seconds:8.1f} s  {cpu_seconds:8.1f} s of the processor  {steps:6} steps  inertia {results[who][-1]:.6g}", flush=True)
+            print(f"{who:12}  {seconds:8.1f} s  {cpu_seconds:8.1f} s of the processor  {steps:6} steps  "
+                  f"inertia {results[who][-1]:.6g}", flush=True)
     clock, cpu, inertia_ratio = (ours / theirs for ours, theirs in zip(results["kith"], results["scikit-learn"]))
     print(f"kith / scikit-learn: time {clock:.2f}, of the processor {cpu:.2f}, inertia {inertia_ratio:.4f}")
-    return 0 if inertia_ratio <= 1.02 else 1
+    return 0 if inertia_ratio <= 1.02 and cpu <= 1.0 else 1
 
 
 if __name__ == "__main__":

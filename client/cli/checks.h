@@ -1,6 +1,7 @@
 // Checks of option values, with messages short enough to read.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -25,6 +26,26 @@ CLI::Validator OneOf(const std::map<std::string, Value>& names) {
     return absl::StrCat(input, " is none of ", known);
   };
   return CLI::Validator(to_number, "");
+}
+
+// A whole number of things, one at least.
+inline CLI::Validator AtLeastOne() {
+  const auto check = [](std::string& input) {
+    int64_t count = 0;
+    const bool good = absl::SimpleAtoi(input, &count) && count >= 1;
+    return good ? std::string() : absl::StrCat(input, " is no whole number from 1 on");
+  };
+  return CLI::Validator(check, "");
+}
+
+// A share that is to be reached.
+inline CLI::Validator AboveZeroToOne() {
+  const auto check = [](std::string& input) {
+    double share = 0;
+    const bool good = absl::SimpleAtod(input, &share) && share > 0 && share <= 1;
+    return good ? std::string() : absl::StrCat(input, " is out of range; above 0, at most 1");
+  };
+  return CLI::Validator(check, "");
 }
 
 // A time: more than nothing, and no more than can be counted.

@@ -7,9 +7,9 @@
 #include "client/cli/commands.h"
 #include "client/cli/expand_options.h"
 #include "client/cli/feature_files.h"
+#include "client/cli/output_file.h"
 #include "client/cli/progress.h"
 #include "client/cli/stopwatch.h"
-#include "common/npy/npy.h"
 
 namespace kith::cli {
 namespace {
@@ -29,6 +29,8 @@ absl::StatusOr<ExpandResult> Expand(const ExpandArguments& arguments, FramesView
 }
 
 int RunExpand(const ExpandArguments& arguments, Context& context) {
+  OutputFile out(arguments.out_file);
+  if (absl::Status opened = out.Open(); !opened.ok()) return Fail(context, opened);
   const auto frames = LoadFrames(arguments.file, context);
   if (!frames.ok()) return Fail(context, frames.status());
   const Stopwatch watch;
@@ -36,9 +38,7 @@ int RunExpand(const ExpandArguments& arguments, Context& context) {
   if (!result.ok()) return Fail(context, result.status());
   const double seconds = watch.Seconds();
   const Frames& blended = result->frames;
-  const absl::Status written =
-      npy::WriteMatrix(arguments.out_file, absl::MakeConstSpan(blended.values), blended.rows(), blended.dimension);
-  if (!written.ok()) return Fail(context, written);
+  if (absl::Status written = SaveFrames(blended, out); !written.ok()) return Fail(context, written);
 
   const Json report = {{"rows", blended.rows()}, {"passthrough_rows", result->passthrough_rows}, {"seconds", seconds}};
   std::string text =
@@ -61,7 +61,10 @@ void AddExpandCommand(CLI::App& app, Context& context) {
       ->required()
       ->type_name("OUT.npy");
   AddExpandOptions(*command, arguments->params);
-  command->callback([arguments, &context] { context.exit_code = RunExpand(*arguments, context); });
+  command->callback([arguments, &context] {
+    CheckExpandOptions(arguments->params);
+    context.exit_code = RunExpand(*arguments, context);
+  });
 }
 
 }  // namespace kith::cli

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/npy/npy.h"
 
 namespace kith::cli {
 
@@ -18,6 +19,8 @@ OutputFile::~OutputFile() {
 }
 
 absl::Status OutputFile::Open() {
+  if (descriptor_ >= 0) return absl::OkStatus();
+  if (path_.empty()) return absl::InvalidArgumentError("the name of the file to write is empty");
   struct stat info = {};
   if (stat(path_.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
     return absl::InvalidArgumentError(
@@ -31,9 +34,7 @@ absl::Status OutputFile::Open() {
 }
 
 absl::Status OutputFile::Write(absl::Span<const char> bytes) {
-  if (descriptor_ < 0) {
-    if (absl::Status opened = Open(); !opened.ok()) return opened;
-  }
+  if (absl::Status opened = Open(); !opened.ok()) return opened;
   while (!bytes.empty()) {
     const ssize_t count = write(descriptor_, bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
@@ -44,12 +45,21 @@ absl::Status OutputFile::Write(absl::Span<const char> bytes) {
 }
 
 absl::Status OutputFile::Commit() {
-  if (absl::Status opened = Write({}); !opened.ok()) return opened;
+  if (absl::Status opened = Open(); !opened.ok()) return opened;
   if (close(std::exchange(descriptor_, -1)) != 0 || rename(temporary_.c_str(), path_.c_str()) != 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat(path_, ": cannot be written"));
   }
   temporary_.clear();
   return absl::OkStatus();
+}
+
+absl::Status SaveFrames(FramesView frames, OutputFile& file) {
+  const std::string header = npy::Header(npy::Type::kFloat32, frames.rows(), frames.dimension);
+  if (absl::Status written = file.Write(header); !written.ok()) return written;
+  const absl::Span<const char> bytes(reinterpret_cast<const char*>(frames.values.data()),
+                                     frames.values.size() * sizeof(float));
+  if (absl::Status written = file.Write(bytes); !written.ok()) return written;
+  return file.Commit();
 }
 
 }  // namespace kith::cli

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "client/cpp/types.h"
 
 namespace kith::cli {
 
@@ -18,15 +19,17 @@ class OutputFile {
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 
-  absl::Status Write(absl::Span<const char> bytes);  // the first one makes the file
+  absl::Status Open();  // before long work, so that a bad path fails first; otherwise the first Write does it
+  absl::Status Write(absl::Span<const char> bytes);
   absl::Status Commit();
 
  private:
-  absl::Status Open();
-
   const std::string path_;
   std::string temporary_;
   int descriptor_ = -1;
 };
+
+// All of a .npy file: `frames`, then Commit.
+absl::Status SaveFrames(FramesView frames, OutputFile& file);
 
 }  // namespace kith::cli

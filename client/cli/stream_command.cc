@@ -14,12 +14,12 @@
 #include "client/cli/commands.h"
 #include "client/cli/expand_options.h"
 #include "client/cli/feature_files.h"
+#include "client/cli/output_file.h"
 #include "client/cli/progress.h"
 #include "client/cli/stream/pipe_player.h"
 #include "client/cli/stream/player.h"
 #include "client/cli/stream/stream_report.h"
 #include "client/cpp/error.h"
-#include "common/npy/npy.h"
 
 namespace kith::cli {
 namespace {
@@ -146,6 +146,9 @@ int Finish(Context& context, std::ostream& stream, const StreamReport& report) {
 int64_t RowsIn(double seconds) { return std::llround(seconds * 1000 / kFrameTime.count()); }
 
 int PlayFile(const StreamArguments& arguments, Context& context) {
+  OutputFile out(arguments.out_file);
+  const bool keep_output = !arguments.out_file.empty();
+  if (absl::Status opened = keep_output ? out.Open() : absl::OkStatus(); !opened.ok()) return Fail(context, opened);
   const auto frames = LoadFrames(arguments.file, context);
   if (!frames.ok()) return Fail(context, frames.status());
   const StreamLinkOptions options = MakeLinkOptions(arguments, context);
@@ -155,7 +158,7 @@ int PlayFile(const StreamArguments& arguments, Context& context) {
 
   std::vector<std::unique_ptr<Session>> sessions;
   for (int i = 0; i < arguments.clients; ++i) {
-    sessions.push_back(std::make_unique<Session>(options, i == 0 && !arguments.out_file.empty()));
+    sessions.push_back(std::make_unique<Session>(options, i == 0 && keep_output));
   }
   if (report.opening_error.ok()) {
     for (const auto& session : sessions) session->WaitUntilOpen();
@@ -177,11 +180,8 @@ int PlayFile(const StreamArguments& arguments, Context& context) {
   }
 
   for (const auto& session : sessions) session->AddTo(&report);
-  if (!arguments.out_file.empty()) {
-    const std::vector<float>& output = sessions[0]->output();
-    const absl::Status written =
-        npy::WriteMatrix(arguments.out_file, absl::MakeConstSpan(output),
-                         static_cast<int64_t>(output.size()) / frames->dimension, frames->dimension);
+  if (keep_output) {
+    const absl::Status written = SaveFrames({sessions[0]->output(), frames->dimension}, out);
     if (!written.ok()) {
       context.err << "kith: " << written.message() << std::endl;
       PrintReport(context.out, context.json, report.ToJson(), report.ToText());
@@ -225,6 +225,7 @@ int PlayPipe(const StreamArguments& arguments, Context& context) {
 }
 
 void CheckArguments(const StreamArguments& arguments) {
+  CheckExpandOptions(arguments.params);
   if (!arguments.piped()) {
     if (arguments.dimension != 0) throw CLI::ValidationError("--dimension", "is for frames from stdin only (FILE -)");
     return;

@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/checks.h"
 #include "client/cli/commands.h"
 #include "client/cli/experiment_report.h"
 #include "client/cli/feature_files.h"
+#include "client/cli/output_file.h"
 #include "client/cli/progress.h"
 #include "client/cli/tune_plot.h"
 #include "client/cli/tune_report.h"
-#include "common/npy/npy.h"
 
 namespace kith::cli {
 namespace {
@@ -51,25 +52,36 @@ absl::StatusOr<Experiment> Apply(const TuneArguments& arguments, const TuneCandi
   return client.Retrain(arguments.name, options, context.MakeCallOptions());
 }
 
-absl::Status WritePlot(const TuneArguments& arguments, const Experiment& experiment,
-                       const std::vector<TuneCandidate>& candidates) {
-  if (arguments.plot_file.empty()) return absl::OkStatus();
+absl::Status WritePlot(const Experiment& experiment, const std::vector<TuneCandidate>& candidates, OutputFile& file) {
   const std::string title =
       absl::StrCat(experiment.name, ": ", experiment.rows, " frames of ", experiment.dimension, " dimensions");
-  return npy::WriteFile(arguments.plot_file, TunePlot(title, candidates));
+  if (absl::Status written = file.Write(TunePlot(title, candidates)); !written.ok()) return written;
+  return file.Commit();
+}
+
+// Told before minutes of work: the number of lists is chosen for the sample, and --apply trains on all frames by it.
+void WarnOfSample(const TuneArguments& arguments, const Experiment& experiment, Context& context) {
+  const int64_t sample = arguments.options.sample;
+  if (!arguments.apply || sample == 0 || sample >= experiment.rows) return;
+  context.err << "kith: warning: --apply trains all " << experiment.rows << " frames by a recipe that fits " << sample
+              << " (--sample): its number of inverted lists is that for " << sample
+              << "; leave out --sample to apply what was measured" << std::endl;
 }
 
 int RunTune(const TuneArguments& arguments, Context& context) {
+  OutputFile plot(arguments.plot_file);
+  const bool plotted = !arguments.plot_file.empty();
+  if (absl::Status opened = plotted ? plot.Open() : absl::OkStatus(); !opened.ok()) return Fail(context, opened);
   Client client(context.MakeClientOptions());
   const auto experiment = client.Get(arguments.name, context.MakeCallOptions());
   if (!experiment.ok()) return Fail(context, experiment.status());
+  WarnOfSample(arguments, *experiment, context);
   const auto candidates = Tune(arguments, client, context);
   if (!candidates.ok()) return Fail(context, candidates.status());
   // Printed and drawn first: what took minutes is not lost where the rest fails.
   if (!context.json) context.out << CandidateTable(*candidates, arguments.all) << std::flush;
-  if (absl::Status written = WritePlot(arguments, *experiment, *candidates); !written.ok()) {
-    return Fail(context, written);
-  }
+  const absl::Status drawn = plotted ? WritePlot(*experiment, *candidates, plot) : absl::OkStatus();
+  if (!drawn.ok()) return Fail(context, drawn);
   std::string text;
   const auto chosen = std::find_if(candidates->begin(), candidates->end(), [](const auto& c) { return c.chosen; });
   const bool apply = arguments.apply && chosen != candidates->end();
@@ -103,12 +115,13 @@ void AddTuneCommand(CLI::App& app, Context& context) {
           "of them; unset: 512 made of the stored frames")
       ->type_name("FILE.npy");
   command->add_option("--sample", options.sample, "Try it on so many of the stored frames; unset: all")
-      ->check(CLI::PositiveNumber)
+      ->check(AtLeastOne())
       ->type_name("N");
   command
-      ->add_option("--target-recall", options.target_recall,
-                   "The chosen one is the fastest with this recall@8 that keeps every frame; unset: 0.95")
-      ->check(CLI::Range(0.0, 1.0))
+      ->add_option(
+          "--target-recall", options.target_recall,
+          "The chosen one is the fastest with this recall@8, above 0 to 1, that keeps every frame; unset: 0.95")
+      ->check(AboveZeroToOne())
       ->type_name("R");
   command->add_option("--seed", options.seed, "Of everything random; unset: 1234")->type_name("S");
   command->add_option("--plot", arguments->plot_file, "Draw the measurements into this file")->type_name("OUT.svg");

@@ -64,6 +64,10 @@ absl::StatusOr<Experiment> Client::ImportFile(std::string_view experiment, const
   if (!S_ISREG(info.st_mode)) {  // before it is opened: a pipe would wait for its other end
     return absl::InvalidArgumentError(absl::StrCat(path, ": is no plain file; give an .index"));
   }
+  if (info.st_size == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": the file is empty; give a faiss index, such as RVC's added_*.index"));
+  }
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
   if (file == nullptr) return FileError(path, errno, "cannot be opened");
   if (options.file_name.empty()) options.file_name = path.substr(path.rfind('/') + 1);

@@ -93,7 +93,7 @@ struct ExpandParams {
   Weighting weighting = Weighting::kInverseSquare;
   std::optional<float> alpha;       // kAlpha only: 0 or more; unset: 3
   std::optional<float> index_rate;  // 0 to 1; unset: 1
-  bool include_query = false;       // kAlpha only: the query itself takes part, weight 1
+  bool include_query = false;       // kAlpha only: the query itself takes part, weight 1 (see the proto)
   bool unit_norm = false;           // kAlpha only: rows of norm 1 instead of the query's norm
 };
 

@@ -24,7 +24,11 @@ def proto_folder() -> Path:
     for folder in (HERE / "proto", HERE.parent.parent / "proto"):
         if (folder / API[0]).is_file():
             return folder
-    raise SystemExit("kith: the .proto files are missing; build from a checkout of the project, or from its sdist")
+    raise SystemExit(
+        f"kith: the .proto files are neither in {HERE / 'proto'} nor in {HERE.parent.parent / 'proto'}. "
+        "pip before 21.3 builds from a copy of client/python alone: upgrade it (python -m pip install --upgrade pip), "
+        "and install from a checkout of the whole project, or from its sdist"
+    )
 
 
 def protoc() -> List[str]:

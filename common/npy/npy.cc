@@ -188,6 +188,4 @@ absl::Status WriteMatrix(const std::string& path, absl::Span<const int64_t> valu
   return Write(path, Type::kInt64, values, rows, columns);
 }
 
-absl::Status WriteFile(const std::string& path, absl::string_view bytes) { return WriteAndRename(path, {}, bytes); }
-
 }  // namespace kith::npy

@@ -9,7 +9,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
 namespace kith::npy {
@@ -49,9 +48,6 @@ absl::StatusOr<Matrix> ParseMatrix(absl::Span<const char> bytes);
 // where its folder is missing; RESOURCE_EXHAUSTED for a full disk; PERMISSION_DENIED.
 absl::Status WriteMatrix(const std::string& path, absl::Span<const float> values, int64_t rows, int64_t columns);
 absl::Status WriteMatrix(const std::string& path, absl::Span<const int64_t> values, int64_t rows, int64_t columns);
-
-// Writes `bytes` to a file of any kind in the same way; the same errors.
-absl::Status WriteFile(const std::string& path, absl::string_view bytes);
 
 enum class Type { kFloat32, kInt64 };
 

@@ -61,10 +61,12 @@ absl::Status ErrorOf(const std::string& output) {
 absl::Status OutcomeOf(const SubprocessResult& result, const ImportOptions& options) {
   if (result.cancelled) return Error(Reason::kCancelled, "the import was cancelled");
   if (result.timed_out || result.signal == SIGXCPU || result.signal == SIGKILL) {
-    return Error(Reason::kMemoryBudget, absl::StrCat("reading the index took more than ",
-                                                     absl::FormatDuration(options.time), ", ", options.cpu_seconds,
-                                                     " s of a processor, or the memory that there is; it is too large, "
-                                                     "or damaged"));
+    return Error(
+        Reason::kMemoryBudget,
+        absl::StrCat("reading the index took more than ", absl::FormatDuration(options.time), ", ", options.cpu_seconds,
+                     " s of a processor, or the memory that there is; the file is damaged, "
+                     "or too large: make a smaller index, or raise "
+                     "training.import_seconds"));
   }
   if (result.signal != 0) {
     return Error(Reason::kBadIndex,
@@ -74,8 +76,17 @@ absl::Status OutcomeOf(const SubprocessResult& result, const ImportOptions& opti
   return result.exit_code == 0 ? absl::OkStatus() : ErrorOf(result.output);
 }
 
-absl::StatusOr<retrieval::UnpackedShape> ReadShape(const std::string& path) {
-  auto file = storage::InputFile::Open(path);
+// What the process left. A file that is not there is what a damaged index came to, and no damage of the storage.
+absl::StatusOr<storage::InputFile> OpenUnpacked(const std::string& folder, const char* name) {
+  auto file = storage::InputFile::Open(absl::StrCat(folder, "/", name));
+  if (absl::IsDataLoss(file.status())) {
+    return Error(Reason::kBadIndex, "reading the index gave no result; it is damaged, or of a type without support");
+  }
+  return file;
+}
+
+absl::StatusOr<retrieval::UnpackedShape> ReadShape(const std::string& folder) {
+  auto file = OpenUnpacked(folder, retrieval::kUnpackedShape);
   if (!file.ok()) return file.status();
   std::string text(kMaxShapeBytes, '\0');
   const auto count = file->Read(absl::MakeSpan(text));
@@ -85,9 +96,9 @@ absl::StatusOr<retrieval::UnpackedShape> ReadShape(const std::string& path) {
 }
 
 absl::StatusOr<retrieval::Frames> ReadFrames(const std::string& folder, int64_t max_bytes) {
-  const auto shape = ReadShape(absl::StrCat(folder, "/", retrieval::kUnpackedShape));
+  const auto shape = ReadShape(folder);
   if (!shape.ok()) return shape.status();
-  auto file = storage::InputFile::Open(absl::StrCat(folder, "/", retrieval::kUnpackedFrames));
+  auto file = OpenUnpacked(folder, retrieval::kUnpackedFrames);
   if (!file.ok()) return file.status();
   const auto size = file->Size();
   if (!size.ok()) return size.status();
@@ -127,7 +138,7 @@ absl::StatusOr<ImportedIndex> ReadImport(const IndexFile& file, const ImportOpti
 
   auto frames = ReadFrames(folder, MostFrameBytes(file, options));
   if (!frames.ok()) return frames.status();
-  auto source = storage::InputFile::Open(absl::StrCat(folder, "/", retrieval::kUnpackedIndex));
+  auto source = OpenUnpacked(folder, retrieval::kUnpackedIndex);
   if (!source.ok()) return source.status();
   ImportedIndex imported{nullptr, *std::move(frames)};
   auto index = retrieval::AdoptIndex([&](absl::Span<char> out) { return source->Read(out); }, imported.frames.view(),

@@ -56,8 +56,9 @@ struct ImportedIndex {
 // Told that the file has been checked, then how far the recall measurement is; false stops it.
 using ImportObserver = absl::FunctionRef<bool(int64_t done, int64_t total)>;
 
-// Reads `file` in a process of its own, then what that found. BAD_INDEX, MEMORY_BUDGET, STORAGE; CANCELLED where
-// `cancelled` or the observer said so.
+// Reads `file` in a process of its own, then what that found. BAD_INDEX for whatever is wrong with the file;
+// MEMORY_BUDGET; STORAGE; INTERNAL where the process cannot be started; CANCELLED where `cancelled` or the observer
+// said so.
 absl::StatusOr<ImportedIndex> ReadImport(const IndexFile& file, const ImportOptions& options,
                                          const std::function<bool()>& cancelled, ImportObserver on_measured);
 

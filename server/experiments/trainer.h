@@ -72,7 +72,7 @@ struct TrainerOptions {
   // The recipe auto, where it says nothing of compression itself, compresses more rows than these to so many centres.
   // 0 rows: never.
   int64_t compress_above_rows = 200000;
-  int64_t compress_centres = 10000;
+  int64_t compress_centres = retrieval::kRvcCentres;
   ImportOptions import;
   // Told of the end of every training and import, for the log.
   std::function<void(const TrainingEnd& end)> on_finished;

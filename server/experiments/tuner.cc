@@ -23,7 +23,7 @@ Result Tune(const Trainer& trainer, const TuningRequest& request) {
     return !trainer.stopping() && observer != nullptr && observer->OnStep(step, done, total);
   };
   if (!observe("copying frames", 0, 0)) return Error(Reason::kCancelled, "the tuning was cancelled");
-  const retrieval::Frames frames = index.CopyFrames();
+  const retrieval::Frames frames = retrieval::FramesToTune(index, options);
   return retrieval::Tune(options, frames.view(), request.queries.view(), observe);
 }
 

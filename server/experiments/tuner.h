@@ -25,15 +25,16 @@ class TuningObserver {
 };
 
 struct TuningRequest {
-  std::shared_ptr<const Generation> generation;  // whose frames and metric count
+  std::shared_ptr<const Generation> generation;  // whose frames and metric count; it is kept until the tuning ends
   retrieval::Frames queries;                     // none: made of the frames
-  retrieval::TuneOptions options;                // but for the metric
+  retrieval::TuneOptions options;                // the metric is the generation's
   std::weak_ptr<TuningObserver> observer;        // the tuning ends before its next step once this has gone
 };
 
 // Queues the tuning, or says at once why not: OVERLOADED, SHUTTING_DOWN. It takes no lease: the experiment may be
-// trained, extended or deleted meanwhile, and the tuning is of the frames that there were when its turn came. Ends with
-// SHUTTING_DOWN when the trainer is cancelled. Who no longer wants it lets go of its place.
+// trained, extended or deleted meanwhile, and the tuning is of the frames that its generation held when its turn came.
+// Ends with SHUTTING_DOWN when the trainer is cancelled, with CANCELLED when the observer said so or has gone, and
+// otherwise as retrieval::Tune. Who no longer wants it lets go of its place.
 absl::StatusOr<std::unique_ptr<Trainer::Place>> StartTuning(Trainer* trainer, TuningRequest request);
 
 }  // namespace kith::experiments

@@ -37,6 +37,11 @@ void AddWeighted(absl::Span<const double> weights, absl::Span<const float* const
   }
 }
 
+// out += factor * row, for a factor that may be out of a float's range.
+void AddScaled(double factor, absl::Span<const float> row, float* out) {
+  for (size_t i = 0; i < row.size(); ++i) out[i] = static_cast<float>(out[i] + factor * row[i]);
+}
+
 // The weights sum to 1; where a neighbour equals the frame, the first such has them all.
 std::vector<double> InverseSquareWeights(absl::Span<const float> frame, absl::Span<const float* const> neighbors) {
   std::vector<double> weights(neighbors.size());
@@ -66,34 +71,48 @@ bool BlendInverseSquare(absl::Span<const float> frame, absl::Span<const float* c
   return true;
 }
 
-// The cosine of each neighbour with the frame, of norm `norm`; 0 where it is negative or a row is zero.
+double NormOf(const float* row, size_t size) { return std::sqrt(Dot(row, row, size)); }
+
+// The cosine of each neighbour, of these norms, with the frame, of norm `norm`; 0 where it is negative or a row is
+// zero.
 std::vector<double> PositiveCosines(absl::Span<const float> frame, double norm,
-                                    absl::Span<const float* const> neighbors) {
+                                    absl::Span<const float* const> neighbors, const std::vector<double>& norms) {
   std::vector<double> cosines(neighbors.size());
   for (size_t i = 0; i < neighbors.size(); ++i) {
-    const double product = norm * std::sqrt(Dot(neighbors[i], neighbors[i], frame.size()));
+    const double product = norm * norms[i];
     if (product > 0) cosines[i] = std::max(0.0, Dot(frame.data(), neighbors[i], frame.size()) / product);
   }
   return cosines;
 }
 
+// The mean that kAlpha scales, into the zeros of `mean`; its length counts for nothing. False where nothing has a
+// weight.
+bool AlphaMean(absl::Span<const float> frame, double norm, absl::Span<const float* const> neighbors,
+               const BlendParams& params, float* mean) {
+  std::vector<double> norms(neighbors.size());
+  for (size_t i = 0; i < norms.size(); ++i) norms[i] = NormOf(neighbors[i], frame.size());
+  std::vector<double> weights = PositiveCosines(frame, norm, neighbors, norms);
+  const double largest = params.include_query ? 1 : *std::max_element(weights.begin(), weights.end());
+  for (double& weight : weights) weight = AlphaWeight(weight, largest, params.alpha);
+  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  const double mean_norm = std::inner_product(weights.begin(), weights.end(), norms.begin(), 0.0) / sum;
+  if (!(mean_norm > 0)) {  // or NaN: no neighbour has a weight
+    std::copy(frame.begin(), frame.end(), mean);
+    return params.include_query;
+  }
+  const double total = params.include_query ? sum + 1 : sum;
+  for (double& weight : weights) weight /= total;
+  AddWeighted(weights, neighbors, frame.size(), mean);
+  if (params.include_query) AddScaled(mean_norm / norm / total, frame, mean);
+  return true;
+}
+
 bool BlendAlpha(absl::Span<const float> frame, absl::Span<const float* const> neighbors, const BlendParams& params,
                 float* blended) {
   if (neighbors.empty()) return false;
-  const double norm = std::sqrt(Dot(frame.data(), frame.data(), frame.size()));
-  std::vector<double> weights = PositiveCosines(frame, norm, neighbors);
-  const double largest = params.include_query ? 1 : *std::max_element(weights.begin(), weights.end());
-  double sum = params.include_query ? 1 : 0;
-  for (double& weight : weights) {
-    weight = AlphaWeight(weight, largest, params.alpha);
-    sum += weight;
-  }
-  if (!(sum > 0)) return false;
-  for (double& weight : weights) weight /= sum;
-  AddWeighted(weights, neighbors, frame.size(), blended);
-  if (params.include_query)
-    cblas_saxpy(static_cast<int>(frame.size()), static_cast<float>(1 / sum), frame.data(), 1, blended, 1);
-  const double length = std::sqrt(Dot(blended, blended, frame.size()));
+  const double norm = NormOf(frame.data(), frame.size());
+  if (!AlphaMean(frame, norm, neighbors, params, blended)) return false;
+  const double length = NormOf(blended, frame.size());
   if (!(length > 0)) return false;
   const double scale = (params.unit_norm ? 1 : norm) / length;  // may itself be out of a float's range
   for (size_t i = 0; i < frame.size(); ++i) blended[i] = static_cast<float>(blended[i] * scale);

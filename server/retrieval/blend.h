@@ -21,7 +21,7 @@ struct BlendParams {
   Weighting weighting = Weighting::kInverseSquare;
   float alpha = 3;
   float index_rate = 1;
-  bool include_query = false;
+  bool include_query = false;  // kAlpha only: the frame takes part itself, with weight 1
   bool unit_norm = false;
 };
 
@@ -32,6 +32,10 @@ absl::Status CheckBlend(const BlendParams& params);
 // values) weighted as `params` says, weights normalised to sum 1. kInverseSquare: a neighbour equal to the frame is
 // taken as it is. kAlpha: the sum is scaled to the frame's norm, or to 1. Never NaN for finite input. `out` has
 // frame.size() values.
+//
+// With include_query the sum is  m frame / |frame| + sum of w_i x_i,  where m = (sum of w_i |x_i|) / (sum of w_i)  is
+// the neighbours' mean norm. Among rows of norm 1 that is alpha query expansion as in the literature, where the query
+// has weight 1; a voice's rows have norms of their own, and a louder or softer frame must not change the direction.
 //
 // False where nothing has a weight (no neighbours; for kAlpha none on the frame's side): then out is the frame.
 bool Blend(absl::Span<const float> frame, absl::Span<const float* const> neighbors, const BlendParams& params,

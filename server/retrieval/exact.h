@@ -9,6 +9,9 @@
 
 namespace kith::retrieval {
 
+// Queries of a measurement: recall over so many of them, 8 neighbours each, is good to about a hundredth.
+inline constexpr int64_t kMeasuringQueries = 512;
+
 // `count` mixtures of random pairs of `frames` (at least one row): each value from the one or the other. Why these:
 // docs/recall.md. The same for a seed.
 Frames Mixtures(FrameView frames, int64_t count, int64_t seed);

@@ -21,23 +21,40 @@ namespace {
 // Candidates for re-ranking held at once: 8,192 rows with k and k_factor at their limits would fill the memory.
 constexpr int64_t kMaxCandidates = 1 << 20;
 
-// A copy of a FastScan index that shares lists and quantiser with it and owns neither, so that it can have an
-// nprobe of its own. The copy itself is small, product quantiser centroids of d * 16 floats, and takes about 1 us; but
-// for codes of residuals (x4fsr) with L2, which have a table of nlist * d * 8 floats: 0.7 ms at nlist 300.
-class FastScanView {
+// What a search of a FastScan index reads, with an nprobe of its own. It shares lists, quantiser and table with the
+// index and owns none of them. What is copied are the product quantiser's centroids, d * 16 floats, which takes about 1
+// us; the table, of codes of residuals (x4fsr) with L2, is of nlist * d * 8 floats and would take longer than some
+// searches.
+class FastScanView : private faiss::IndexIVFPQFastScan {
  public:
-  FastScanView(const faiss::IndexIVFPQFastScan& index, int nprobe) : view_(index) {
-    view_.own_fields = false;
-    view_.own_invlists = false;
-    view_.nprobe = nprobe;
+  FastScanView(const faiss::IndexIVFPQFastScan& index, int nprobe_of_its_own) {
+    static_cast<faiss::Index&>(*this) = index;
+    quantizer = index.quantizer;
+    own_fields = false;
+    nlist = index.nlist;
+    invlists = index.invlists;
+    own_invlists = false;
+    code_size = index.code_size;
+    nprobe = nprobe_of_its_own;
+    bbs = index.bbs;
+    M = index.M;
+    nbits = index.nbits;
+    ksub = index.ksub;
+    M2 = index.M2;
+    by_residual = index.by_residual;
+    pq = index.pq;
+    use_precomputed_table = index.use_precomputed_table;
+    precomputed_table.tab.ptr = index.precomputed_table.tab.ptr;
+    precomputed_table.tab.numel = index.precomputed_table.tab.numel;
+    precomputed_table.numel = index.precomputed_table.numel;
   }
+  ~FastScanView() override { precomputed_table.tab.ptr = nullptr; }  // or it would be freed
+  FastScanView(const FastScanView&) = delete;
+  FastScanView& operator=(const FastScanView&) = delete;
 
   void Search(int64_t n, const float* queries, int k, float* distances, int64_t* ids) const {
-    view_.search(n, queries, k, distances, ids);
+    search(n, queries, k, distances, ids);
   }
-
- private:
-  faiss::IndexIVFPQFastScan view_;
 };
 
 // The k best of `candidates` ids by exact distance, as IndexRefineFlat ranks them.

@@ -4,7 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "server/retrieval/index_check.h"
+#include "server/retrieval/bad_index.h"
 
 namespace kith::retrieval {
 

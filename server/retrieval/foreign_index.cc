@@ -16,13 +16,16 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
+#include "server/retrieval/bad_index.h"
 #include "server/retrieval/faiss_search.h"
 #include "server/retrieval/file_kind.h"
 #include "server/retrieval/guard.h"
 #include "server/retrieval/id_map.h"
 #include "server/retrieval/index_check.h"
+#include "server/retrieval/index_parts.h"
 #include "server/retrieval/index_rows.h"
 #include "server/retrieval/index_text.h"
+#include "server/retrieval/memory_reader.h"
 #include "server/retrieval/normalize.h"
 #include "server/retrieval/packed_centroids.h"
 #include "server/retrieval/serialize.h"
@@ -34,17 +37,23 @@ constexpr int64_t kTrialRows = 16;
 constexpr int kTrialNeighbors = 8;
 
 absl::StatusOr<std::unique_ptr<faiss::Index>> ReadFile(const std::string& file) {
+  faiss::FileIOReader bytes(file.c_str());
+  MemoryReader reader(&bytes);
   try {
-    return std::unique_ptr<faiss::Index>(faiss::read_index(file.c_str()));
+    return std::unique_ptr<faiss::Index>(faiss::read_index(&reader));
   } catch (const faiss::FaissException& exception) {
+    if (reader.met_disk_lists()) {
+      return BadIndex(
+          "the inverted lists of the index lie in a file of their own (OnDiskInvertedLists), which is not supported; "
+          "make it anew with its lists in memory");
+    }
     const std::string& text = exception.msg;  // with names of its source files in front
     if (text.find("not recognized") == std::string::npos) {
       return BadIndex("the index is truncated or damaged; copy the file again, or make it anew");
     }
     return BadIndex(
         "the index, or a part of it, is of a type that is not known (or it is damaged); one on a GPU is to be saved "
-        "after "
-        "faiss.index_gpu_to_cpu");
+        "after faiss.index_gpu_to_cpu");
   } catch (const std::bad_alloc&) {
     return BadIndex("the index is damaged: a length in it is larger than it can be; copy the file again");
   }
@@ -98,21 +107,37 @@ absl::Status NotWritten() {
   return Error(Reason::kStorage, "unpacking the index: its files cannot be written; free some space and try again");
 }
 
+// OK unless there are any: what TooLargeRows found, of rows with these ids.
+absl::Status CheckFinite(const std::vector<int64_t>& bad, const int64_t* ids) {
+  if (bad.empty()) return absl::OkStatus();
+  const int64_t row = ids == nullptr ? bad[0] : ids[bad[0]];
+  return BadIndex(absl::StrCat("row ", row, " of the index has values that are not finite, or a norm above ", kMaxNorm,
+                               "; make it anew without that row"));
+}
+
 absl::Status WriteFrames(const faiss::Index& index, const std::string& path) {
   FrameFile file(path, index.d);
   absl::Status status;
   VisitRows(index, [&](int64_t n, const int64_t* ids, const float* rows) {
-    const std::vector<int64_t> bad = TooLargeRows({rows, n, index.d});
-    if (!bad.empty() && status.ok()) {
-      status = Error(Reason::kBadIndex, absl::StrCat("row ", ids[bad[0]],
-                                                     " of the index has values that are not finite, "
-                                                     "or a norm above ",
-                                                     kMaxNorm));
-    }
+    if (status.ok()) status = CheckFinite(TooLargeRows({rows, n, index.d}), ids);
     for (int64_t i = 0; status.ok() && i < n; ++i) file.Write(ids[i], rows + i * index.d);
   });
   if (!status.ok()) return status;
   return file.Finish() ? absl::OkStatus() : NotWritten();
+}
+
+// False where there is no room for it.
+bool WriteWhole(const faiss::Index& index, const std::string& path) {
+  std::FILE* const file = std::fopen(path.c_str(), "wb");
+  if (file == nullptr) return false;
+  bool written = false;
+  try {
+    faiss::FileIOWriter writer(file);
+    faiss::write_index(&index, &writer);
+    written = true;
+  } catch (const faiss::FaissException&) {  // by what it could not write
+  }
+  return std::fclose(file) == 0 && written;
 }
 
 // What the checks did not foresee shows here rather than in the server.
@@ -135,9 +160,8 @@ absl::Status SearchSome(const faiss::Index& index) {
 absl::Status CheckSize(const faiss::Index& index, int64_t max_frame_bytes) {
   if (index.ntotal == 0) {
     return BadIndex(
-        "the index holds no vectors; RVC writes two files, a trained_*.index without any and an added_*.index: give "
-        "the "
-        "added_ one");
+        "the index holds no vectors; RVC writes two files, a trained_*.index without any and an added_*.index: "
+        "give the added_ one");
   }
   const int64_t bytes = index.ntotal * index.d * static_cast<int64_t>(sizeof(float));
   if (bytes <= max_frame_bytes) return absl::OkStatus();
@@ -159,7 +183,7 @@ absl::Status Unpack(const std::string& file, const std::string& folder, int64_t 
   status = SearchSome(*index);
   if (status.ok()) status = WriteFrames(*index, absl::StrCat(folder, "/", kUnpackedFrames));
   if (!status.ok()) return status;
-  faiss::write_index(index.get(), absl::StrCat(folder, "/", kUnpackedIndex).c_str());
+  if (!WriteWhole(*index, absl::StrCat(folder, "/", kUnpackedIndex))) return NotWritten();
   std::ofstream shape(absl::StrCat(folder, "/", kUnpackedShape));
   shape << index->ntotal << " " << index->d << std::flush;
   return shape ? absl::OkStatus() : NotWritten();
@@ -168,7 +192,7 @@ absl::Status Unpack(const std::string& file, const std::string& folder, int64_t 
 }  // namespace
 
 absl::Status UnpackIndex(const std::string& file, const std::string& folder, int64_t max_frame_bytes) {
-  return Guarded("reading the index", [&] { return Unpack(file, folder, max_frame_bytes); });
+  return InternalAsBadIndex(Guarded("reading it", [&] { return Unpack(file, folder, max_frame_bytes); }));
 }
 
 absl::StatusOr<UnpackedShape> ParseUnpackedShape(std::string_view text) {
@@ -199,7 +223,7 @@ absl::StatusOr<std::unique_ptr<Index>> AdoptIndex(absl::FunctionRef<absl::Status
   if (!read.ok()) return read.status();
   std::unique_ptr<faiss::Index> index = *std::move(read);
   if (absl::Status status = CheckIndex(*index); !status.ok()) return status;
-  if (absl::Status status = CheckNorms(frames); !status.ok()) return status;
+  if (absl::Status status = CheckFinite(TooLargeRows(frames), nullptr); !status.ok()) return status;
 
   const SearchParams own = OwnParams(*index, nprobe);
   auto* lists = const_cast<faiss::IndexIVF*>(FindLists(*index));
@@ -217,7 +241,7 @@ absl::StatusOr<std::unique_ptr<Index>> AdoptIndex(absl::FunctionRef<absl::Status
     if (recall.ok()) report.recall_at_8 = recall->recall_at_8;
     return recall.status();
   });
-  if (!status.ok()) return status;
+  if (!status.ok()) return InternalAsBadIndex(status);
   FrameStore stored(frames.dimension);
   stored.Append(frames);
   return std::make_unique<Index>(std::move(index), std::move(stored), metric, std::move(report));

@@ -27,7 +27,8 @@ inline constexpr char kUnpackedShape[] = "shape";        // "ROWS DIMENSION"
 
 // Reads the faiss index in `file`, checks all of it, rebuilds its vectors, searches a few of them, and writes it into
 // `folder`, which exists. BAD_INDEX where it is none, is damaged, holds nothing, or is of a type without support;
-// MEMORY_BUDGET where its frames would take more than `max_frame_bytes`; STORAGE where it cannot be written.
+// MEMORY_BUDGET where its frames would take more than `max_frame_bytes`, or there is no memory for it; STORAGE where it
+// cannot be written.
 absl::Status UnpackIndex(const std::string& file, const std::string& folder, int64_t max_frame_bytes);
 
 struct UnpackedShape {
@@ -43,7 +44,8 @@ std::optional<int> NprobeInName(std::string_view file_name);
 
 // The index in `source` (see ReadIndex; kUnpackedIndex) over `frames`, with the metric, nprobe and k_factor that it has
 // itself; `nprobe` is for an index that has none. It is checked again, and its recall measured as after a training.
-// BAD_INDEX; CANCELLED where the observer said so.
+// BAD_INDEX for whatever is wrong with it; MEMORY_BUDGET; CANCELLED where the observer said so; the source's own
+// errors.
 absl::StatusOr<std::unique_ptr<Index>> AdoptIndex(absl::FunctionRef<absl::StatusOr<size_t>(absl::Span<char>)> source,
                                                   FrameView frames, std::optional<int> nprobe,
                                                   std::string source_sha256, StepObserver observe);

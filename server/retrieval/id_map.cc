@@ -12,27 +12,21 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "server/base/status.h"
+#include "server/retrieval/bad_index.h"
 #include "server/retrieval/index_check.h"
+#include "server/retrieval/row_ids.h"
 
 namespace kith::retrieval {
 namespace {
 
 using Ids = std::vector<int64_t>;
 
-absl::Status CheckIds(const Ids& ids, int64_t rows) {
-  if (static_cast<int64_t>(ids.size()) != rows) return BadIndex("the index is damaged: its id map does not fit");
-  std::vector<bool> seen(ids.size());
-  for (const int64_t id : ids) {
-    if (id < 0 || id >= rows || seen[id]) {
-      return Error(Reason::kBadIndex,
-                   absl::StrCat("the index has ids of its own (IDMap), and ", id, " of them is not one of 0 to ",
-                                rows - 1, " or comes twice; make it anew with add instead of add_with_ids"));
-    }
-    seen[id] = true;
-  }
-  return absl::OkStatus();
+void CheckMap(const faiss::IndexIDMap& map) {
+  constexpr char kNoFit[] = "its id map does not fit";
+  Require(map.index != nullptr && map.index->ntotal == map.ntotal && map.index->d == map.d, kNoFit);
+  Require(static_cast<int64_t>(map.id_map.size()) == map.ntotal, kNoFit);
+  RowIds ids(map.ntotal);
+  for (const int64_t id : map.id_map) ids.Take(id);
 }
 
 void RenumberLists(std::vector<Ids>* lists, const Ids& ids) {
@@ -74,16 +68,12 @@ bool Renumber(faiss::Index* index, const Ids& ids) {
 absl::Status TakeOffIdMap(std::unique_ptr<faiss::Index>* index) {
   auto* map = dynamic_cast<faiss::IndexIDMap*>(index->get());
   if (map == nullptr) return absl::OkStatus();
-  if (map->index == nullptr || map->index->ntotal != map->ntotal || map->index->d != map->d) {
-    return BadIndex("the index is damaged: its id map does not fit");
-  }
-  if (absl::Status status = CheckIds(map->id_map, map->ntotal); !status.ok()) return status;
+  if (absl::Status status = Checked([&] { CheckMap(*map); }); !status.ok()) return status;
   if (absl::Status status = CheckIndex(*map->index); !status.ok()) return status;
   if (!std::is_sorted(map->id_map.begin(), map->id_map.end()) && !Renumber(map->index, map->id_map)) {
     return BadIndex(
         "the index has ids of its own (IDMap) that are not in order, which can be undone for IVF, Flat, SQ and PQ "
-        "only; "
-        "make it anew with add instead of add_with_ids");
+        "only; make it anew with add instead of add_with_ids");
   }
   map->own_fields = false;
   std::unique_ptr<faiss::Index> below(map->index);

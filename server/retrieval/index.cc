@@ -174,6 +174,14 @@ Frames Index::CopyFrames() const {
   return frames_.Copy();
 }
 
+Frames Index::CopyRows(const std::vector<int64_t>& ids) const {
+  Frames rows{dimension_, std::vector<float>(ids.size() * static_cast<size_t>(dimension_))};
+  const ReadLock lock(*this);
+  float* out = rows.values.data();
+  for (const int64_t id : ids) out = std::copy_n(frames_.Row(id), dimension_, out);
+  return rows;
+}
+
 void Index::CopyRows(int64_t first, int64_t count, float* out) const {
   const ReadLock lock(*this);
   for (int64_t i = 0; i < count; ++i) std::copy_n(frames_.Row(first + i), dimension_, out + i * dimension_);

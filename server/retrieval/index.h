@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -56,6 +57,9 @@ class Index {
 
   // All frames, in the order of their ids.
   Frames CopyFrames() const;
+
+  // Those with these ids, in this order; there is a frame for each.
+  Frames CopyRows(const std::vector<int64_t>& ids) const;
 
   // Rows first to first + count - 1, which there are, into out[count * dimension()].
   void CopyRows(int64_t first, int64_t count, float* out) const;

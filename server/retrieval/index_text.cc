@@ -12,7 +12,6 @@
 #include <faiss/VectorTransform.h>
 
 #include "absl/strings/str_cat.h"
-#include "server/retrieval/index_check.h"
 
 namespace kith::retrieval {
 namespace {

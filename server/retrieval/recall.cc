@@ -12,13 +12,12 @@
 namespace kith::retrieval {
 namespace {
 
-constexpr int64_t kQueries = 512;
-constexpr int64_t kQueryValues = 1 << 22;  // in all: of very long rows there are fewer queries
+constexpr int64_t kQueryValues = 1 << 22;  // in all
 constexpr int kNeighbors = 8;
 constexpr double kPlateau = 0.005;
 
 // Of very long rows there are fewer, for the memory.
-int64_t QueryCount(int dimension) { return std::min(kQueries, kQueryValues / dimension); }
+int64_t QueryCount(int dimension) { return std::min(kMeasuringQueries, kQueryValues / dimension); }
 
 class Measurement {
  public:

@@ -27,10 +27,10 @@ struct RecallChoice {
 // nprobe, chooses the smallest that reaches kTargetRecall; where none does (the codes lose too much), the smallest
 // within 0.005 of the best. nlist 0: an index without lists.
 //
-// The queries are mixtures of random pairs of the stored frames, 512 of them (fewer of rows above
-// 8,192 values): each value from the one or the other. The voice's own rows would be too easy: what a conversion sends
-// are another speaker's frames, farther from every stored one than those are from each other. Mixtures lie as far off
-// and are as long. On real frames, in every metric, their recall follows that of other speakers to about 0.02
+// The queries are mixtures of random pairs of the stored frames, kMeasuringQueries of them (exact.h; fewer of rows
+// above 8,192 values): each value from the one or the other. The voice's own rows would be too easy: what a conversion
+// sends are another speaker's frames, farther from every stored one than those are from each other. Mixtures lie as far
+// off and are as long. On real frames, in every metric, their recall follows that of other speakers to about 0.02
 // (docs/recall.md).
 //
 // The observer is told of steps, of an estimated number. CANCELLED where it said so.

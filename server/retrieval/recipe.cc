@@ -10,9 +10,6 @@
 namespace kith::retrieval {
 namespace {
 
-// k-means wants at least this many rows for each list (faiss's min_points_per_centroid).
-constexpr int64_t kRowsPerList = 39;
-
 bool IsNamed(std::string_view name) {
   return name == "auto" || name == "rvc" || name == "rvc-2023" || name == "fastscan";
 }

@@ -48,6 +48,12 @@ struct Recipe {
   std::optional<Expansion> expansion;
 };
 
+// k-means wants at least this many rows for each list or centre (faiss's min_points_per_centroid).
+inline constexpr int64_t kRowsPerList = 39;
+
+// What RVC compresses a large voice to.
+inline constexpr int64_t kRvcCentres = 10'000;
+
 // OK where the recipe's fields are in range by themselves; otherwise BAD_PARAMETER that names the field and its range.
 absl::Status CheckRecipe(const Recipe& recipe);
 

@@ -3,11 +3,14 @@
 #include <faiss/impl/io.h>
 #include <faiss/index_io.h>
 
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
+#include "server/retrieval/bad_index.h"
 #include "server/retrieval/guard.h"
+#include "server/retrieval/memory_reader.h"
 
 namespace kith::retrieval {
 namespace {
@@ -67,14 +70,17 @@ absl::Status WriteIndex(const Index& index, absl::FunctionRef<absl::Status(absl:
 
 absl::StatusOr<std::unique_ptr<faiss::Index>> ReadFaissIndex(
     absl::FunctionRef<absl::StatusOr<size_t>(absl::Span<char>)> source, int64_t rows, int dimension) {
-  SourceReader reader(source);
+  SourceReader bytes(source);
+  MemoryReader reader(&bytes);
   std::unique_ptr<faiss::Index> index;
   const absl::Status status = Guarded("reading the index", [&] { index.reset(faiss::read_index(&reader)); });
-  if (!reader.status().ok()) return reader.status();
-  if (!status.ok()) return Damaged(status.message());
+  if (!bytes.status().ok()) return bytes.status();
+  if (reader.met_disk_lists()) return BadIndex("the lists of the index lie in another file");
+  if (absl::IsInternal(status)) return BadIndex(status.message());
+  if (!status.ok()) return status;
   if (index->d != dimension || index->ntotal != rows) {
-    return Damaged(absl::StrCat("it has ", index->ntotal, " rows of ", index->d, " dimensions, the frames ", rows,
-                                " of ", dimension));
+    return BadIndex(absl::StrCat("the index has ", index->ntotal, " rows of ", index->d, " dimensions, the frames ",
+                                 rows, " of ", dimension));
   }
   return index;
 }
@@ -82,6 +88,10 @@ absl::StatusOr<std::unique_ptr<faiss::Index>> ReadFaissIndex(
 absl::StatusOr<std::unique_ptr<Index>> ReadIndex(absl::FunctionRef<absl::StatusOr<size_t>(absl::Span<char>)> source,
                                                  FrameStore frames, Metric metric, const BuildReport& report) {
   absl::StatusOr<std::unique_ptr<faiss::Index>> index = ReadFaissIndex(source, frames.rows(), frames.dimension());
+  const std::string reason = ReasonOf(index.status());
+  if (reason == ReasonName(Reason::kBadIndex) || reason == ReasonName(Reason::kMemoryBudget)) {
+    return Damaged(index.status().message());
+  }
   if (!index.ok()) return index.status();
   if ((*index)->metric_type != (metric == Metric::kL2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT)) {
     return Damaged("it has another metric");

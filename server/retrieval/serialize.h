@@ -25,7 +25,8 @@ absl::Status WriteIndex(const Index& index, absl::FunctionRef<absl::Status(absl:
 absl::StatusOr<std::unique_ptr<Index>> ReadIndex(absl::FunctionRef<absl::StatusOr<size_t>(absl::Span<char>)> source,
                                                  FrameStore frames, Metric metric, const BuildReport& report);
 
-// The faiss index alone, for `rows` frames of `dimension` values.
+// The faiss index alone, for `rows` frames of `dimension` values. BAD_INDEX where the bytes are none that fits, or one
+// with its lists in another file; MEMORY_BUDGET; the source's own errors.
 absl::StatusOr<std::unique_ptr<faiss::Index>> ReadFaissIndex(
     absl::FunctionRef<absl::StatusOr<size_t>(absl::Span<char>)> source, int64_t rows, int dimension);
 

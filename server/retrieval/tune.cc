@@ -21,18 +21,17 @@
 namespace kith::retrieval {
 namespace {
 
-constexpr int64_t kQueries = 512;
 constexpr double kEnoughRecall = 0.99;
 constexpr double kPlateau = 0.003;
 
-// `count` of the frames at random, in order (selection sampling: Knuth, The Art of Computer Programming, 3.4.2, S).
-Frames SampleOf(FrameView frames, int64_t count, int64_t seed) {
+// `count` of 0 to rows - 1 at random, in order (selection sampling: Knuth, The Art of Computer Programming, 3.4.2, S).
+std::vector<int64_t> SampleOf(int64_t rows, int64_t count, int64_t seed) {
   std::mt19937_64 random(static_cast<uint64_t>(seed));
-  Frames sample{frames.dimension, {}};
-  sample.values.reserve(count * frames.dimension);
-  for (int64_t i = 0; i < frames.rows && count > 0; ++i) {
-    if (std::uniform_int_distribution<int64_t>(0, frames.rows - i - 1)(random) >= count) continue;
-    sample.values.insert(sample.values.end(), frames.row(i), frames.row(i) + frames.dimension);
+  std::vector<int64_t> sample;
+  sample.reserve(count);
+  for (int64_t i = 0; i < rows && count > 0; ++i) {
+    if (std::uniform_int_distribution<int64_t>(0, rows - i - 1)(random) >= count) continue;
+    sample.push_back(i);
     --count;
   }
   return sample;
@@ -198,6 +197,12 @@ absl::Status CheckTuneOptions(const TuneOptions& options) {
   return absl::OkStatus();
 }
 
+Frames FramesToTune(const Index& index, const TuneOptions& options) {
+  const int64_t rows = index.rows();
+  if (options.sample <= 0 || options.sample >= rows) return index.CopyFrames();
+  return index.CopyRows(SampleOf(rows, options.sample, options.seed));
+}
+
 absl::StatusOr<std::vector<TuneCandidate>> Tune(const TuneOptions& options, FrameView frames, FrameView queries,
                                                 TuneObserver observe) {
   if (absl::Status status = CheckTuneOptions(options); !status.ok()) return status;
@@ -205,14 +210,9 @@ absl::StatusOr<std::vector<TuneCandidate>> Tune(const TuneOptions& options, Fram
   if (absl::Status status = CheckNorms(frames); !status.ok()) return status;
   absl::StatusOr<std::vector<TuneCandidate>> candidates;
   const absl::Status status = Guarded("tuning", [&] {
-    Frames sample;
-    if (options.sample > 0 && options.sample < frames.rows) {
-      sample = SampleOf(frames, options.sample, options.seed);
-      frames = sample.view();
-    }
     Frames mixtures;
     if (queries.rows == 0) {
-      mixtures = Mixtures(frames, kQueries, options.seed);
+      mixtures = Mixtures(frames, kMeasuringQueries, options.seed);
       queries = mixtures.view();
     }
     candidates = Tuning(options, frames, queries, observe).Run();

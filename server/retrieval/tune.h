@@ -9,13 +9,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/retrieval/frames.h"
+#include "server/retrieval/index.h"
 #include "server/retrieval/recipe.h"
 
 namespace kith::retrieval {
 
 struct TuneOptions {
   Metric metric = Metric::kL2;
-  int64_t sample = 0;  // frames to try it on, drawn at random; 0, or more than there are: all
+  int64_t sample = 0;  // frames to try it on, see FramesToTune; 0, or more than there are: all
   double target_recall = 0.95;
   int64_t seed = 1234;
 };
@@ -44,12 +45,18 @@ struct TuneCandidate {
 // product quantiser is one step.
 using TuneObserver = absl::FunctionRef<bool(const std::string& step, int done, int total)>;
 
-// Measures every trial of PlanTrials (tune_plan.h) in the calling thread, with its number of OpenMP threads but for the
-// timing. Fastest first. `frames` has at least one row; without `queries` it makes 512 of them (exact.h). Memory: the
-// sample and one index at a time.
+// What a tuning of `index` is given: options.sample of its frames, drawn at random, the same for a seed, or all. No
+// other frame is copied. Throws std::bad_alloc.
+Frames FramesToTune(const Index& index, const TuneOptions& options);
+
+// Measures every trial of PlanTrials (tune_plan.h) on all of `frames` in the calling thread, with its number of OpenMP
+// threads but for the timing. The candidates come fastest first. `frames` has at least one row; without `queries` it
+// makes kMeasuringQueries of them (exact.h). Memory, besides what it is given: the frames of one preparation, and one
+// index with the frames that it stores.
 //
 // BAD_PARAMETER as CheckTuneOptions; DIMENSION_MISMATCH; NOT_FINITE for a frame with a norm above kMaxNorm
-// (normalize.h); CANCELLED where the observer said so; MEMORY_BUDGET where there was no memory.
+// (normalize.h); CANCELLED where the observer said so; MEMORY_BUDGET where there was no memory; INTERNAL where faiss
+// fails.
 absl::StatusOr<std::vector<TuneCandidate>> Tune(const TuneOptions& options, FrameView frames, FrameView queries,
                                                 TuneObserver observe);
 

@@ -9,9 +9,7 @@
 namespace kith::retrieval {
 namespace {
 
-constexpr int64_t kRowsPerList = 39;
 constexpr int64_t kRowsForCodes = 16 * kRowsPerList;  // k-means wants as many for the 16 codes of each part
-constexpr int64_t kMostCentres = 10'000;              // what RVC compresses to
 constexpr int kExpansionNeighbors = 8;
 
 int64_t ListsBySquareRoot(int64_t rows, double factor) {
@@ -35,7 +33,7 @@ class Planner {
     }
     if (rows_ >= kRowsForCodes) AddCodes(few);
     if (rows_ <= kMostHnswRows) Add("HNSW32");
-    AddCompressed(std::min(kMostCentres, rows_ / 4));
+    AddCompressed(std::min(kRvcCentres, rows_ / 4));
     AddExpanded(many);
     return std::move(trials_);
   }

@@ -53,7 +53,7 @@ TEST_F(AppTest, OptionsReachTheServer) {
   EXPECT_EQ(server_.retrieval.search_params().k_factor(), 1.5f);
 
   ASSERT_EQ(Call({"expand", "voice", frames_.c_str(), "-o", out_.c_str(), "--weighting", "alpha", "--alpha", "2",
-                  "--index-rate", "0.5", "--nprobe", "5"})
+                  "--index-rate", "0.5", "--nprobe", "5", "--include-query"})
                 .exit_code,
             kDone);
   const v1::ExpandParams expand = server_.retrieval.expand_params();
@@ -61,11 +61,16 @@ TEST_F(AppTest, OptionsReachTheServer) {
   EXPECT_EQ(expand.alpha(), 2);
   EXPECT_EQ(expand.index_rate(), 0.5f);
   EXPECT_EQ(expand.search().nprobe(), 5);
+  EXPECT_TRUE(expand.include_query());
+  EXPECT_FALSE(expand.unit_norm());
 
-  ASSERT_EQ(
-      Call({"stream", "voice", frames_.c_str(), "--seconds", "0.1", "--weighting", "alpha", "--alpha", "4"}).exit_code,
-      kDone);
+  ASSERT_EQ(Call({"stream", "voice", frames_.c_str(), "--seconds", "0.1", "--weighting", "alpha", "--alpha", "4",
+                  "--unit-norm"})
+                .exit_code,
+            kDone);
   EXPECT_EQ(server_.retrieval.expand_params().alpha(), 4);
+  EXPECT_TRUE(server_.retrieval.expand_params().unit_norm());
+  EXPECT_FALSE(server_.retrieval.expand_params().include_query());
 }
 
 TEST_F(AppTest, AServerThatIsNotThereIsExitCode3) {
@@ -243,6 +248,14 @@ TEST_F(AppTest, BadInputFilesAreNamed) {
   EXPECT_EQ(result.exit_code, kFailed);
   EXPECT_THAT(result.err, HasSubstr(empty));
   EXPECT_EQ(Call({"search", "voice", "/nowhere.npy"}).exit_code, kFailed);
+  const std::string nothing = folder_.path() + "/added_voice.index";
+  std::ofstream(nothing).flush();
+  const Result imported = Call({"import", "voice", nothing.c_str()});
+  EXPECT_EQ(imported.exit_code, kFailed);
+  EXPECT_THAT(imported.err, HasSubstr(nothing + ": the file is empty"));
+  const Result nameless = Call({"expand", "voice", frames_.c_str(), "-o", ""});
+  EXPECT_EQ(nameless.exit_code, kFailed);
+  EXPECT_EQ(nameless.err, "kith: the name of the file to write is empty\n");
 }
 
 TEST_F(AppTest, GenerateFillsANewFolderAndLeavesAFullOneAlone) {

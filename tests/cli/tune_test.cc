@@ -1,4 +1,5 @@
 // kith tune against a server that answers at once; and what it prints and draws.
+#include <filesystem>
 #include <fstream>
 #include <regex>
 #include <sstream>
@@ -17,6 +18,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+namespace fs = std::filesystem;
 
 class TuneCommandTest : public ::testing::Test {
  protected:
@@ -119,11 +122,26 @@ TEST_F(TuneCommandTest, FailuresAreTold) {
   EXPECT_THAT(err_.str(), HasSubstr("x"));
   EXPECT_EQ(Kith({"a", "--queries", "/nowhere.npy"}), kFailed);
   EXPECT_THAT(err_.str(), HasSubstr("/nowhere.npy"));
+}
+
+TEST_F(TuneCommandTest, APlotThatCannotBeWrittenIsToldBeforeAnythingIsMeasured) {
+  bool measured = false;
+  server_.experiments.while_tuning = [&measured] { measured = true; };
   EXPECT_EQ(Kith({"a", "--plot", "/nowhere/plot.svg"}), kFailed);
-  EXPECT_THAT(err_.str(), HasSubstr("/nowhere/plot.svg"));
-  EXPECT_THAT(out_.str(), HasSubstr("RFlat"));  // the measurements are not lost
-  EXPECT_EQ(Kith({"a", "--sample", "0"}), kWrongUsage);
-  EXPECT_EQ(Kith({"a", "--target-recall", "2"}), kWrongUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("/nowhere/plot.svg: cannot be created"));
+  EXPECT_FALSE(measured);
+}
+
+TEST_F(TuneCommandTest, WarnsWhereTheRecipeOfASampleIsAppliedToAllFrames) {
+  ASSERT_EQ(Kith({"a", "--sample", "500", "--apply", "--json"}), kDone);
+  EXPECT_THAT(err_.str(), HasSubstr("kith: warning: --apply trains all 7253 frames"));
+  EXPECT_THAT(err_.str(), HasSubstr("leave out --sample"));
+  EXPECT_EQ(Json::parse(out_.str())["applied"], true);
+  for (const std::vector<const char*>& whole : std::vector<std::vector<const char*>>{
+           {"a", "--sample", "500"}, {"a", "--sample", "7253", "--apply"}, {"a", "--apply"}}) {
+    ASSERT_EQ(Kith(whole), kDone);
+    EXPECT_EQ(err_.str(), "");
+  }
 }
 
 TEST_F(TuneCommandTest, PlotsIntoAFile) {
@@ -132,6 +150,8 @@ TEST_F(TuneCommandTest, PlotsIntoAFile) {
   file << std::ifstream(Path("plot.svg")).rdbuf();
   EXPECT_THAT(file.str(), HasSubstr("a: 7253 frames of 768 dimensions"));
   EXPECT_THAT(file.str(), HasSubstr("</svg>"));
+  EXPECT_EQ(Kith({"x", "--plot", Path("failed.svg").c_str()}), kFailed);  // what failed leaves no file
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 1);
 }
 
 // Every element closed in its order, no stray < or &. What is left of a document without its markup.

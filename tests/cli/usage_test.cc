@@ -49,7 +49,16 @@ TEST(UsageTest, WrongUsageIsExitCode2AndAMessage) {
       {"train", "voice", "--metric", "7"},
       {"train", "voice", "--metric", "1"},
       {"expand", "voice", "a.npy", "-o", "b.npy", "--weighting", "1"},
+      {"expand", "voice", "a.npy", "-o", "b.npy", "--alpha", "2"},
+      {"expand", "voice", "a.npy", "-o", "b.npy", "--include-query"},
+      {"expand", "voice", "a.npy", "-o", "b.npy", "--unit-norm", "--weighting", "inverse-square"},
+      {"stream", "voice", "a.npy", "--include-query"},
       {"stream", "voice", "a.npy", "--seconds", "1e300"},
+      {"tune", "voice", "--sample", "-3"},
+      {"tune", "voice", "--sample", "0.5"},
+      {"tune", "voice", "--target-recall", "0"},
+      {"tune", "voice", "--target-recall", "1.01"},
+      {"tune", "voice", "--target-recall", "nan"},
       {"generate", "folder", "--rows", "0"},
       {"stream", "voice", "a.npy", "--block-ms", "19"},
       {"stream", "voice", "a.npy", "--clients", "0"},
@@ -74,6 +83,12 @@ TEST(UsageTest, MessagesNameTheMistakeInOneLine) {
   const Result timeout = Kith({"health", "--timeout", "-1"});
   EXPECT_THAT(timeout.err, HasSubstr("-1 is no time in seconds"));
   EXPECT_LT(timeout.err.size(), 160u);
+  const Result sample = Kith({"tune", "voice", "--sample", "0"});
+  EXPECT_THAT(sample.err, HasSubstr("--sample: 0 is no whole number from 1 on"));
+  EXPECT_LT(sample.err.size(), 160u);
+  EXPECT_THAT(Kith({"tune", "voice", "--target-recall", "0"}).err, HasSubstr("above 0, at most 1"));
+  EXPECT_THAT(Kith({"expand", "voice", "a.npy", "-o", "b.npy", "--alpha", "2"}).err,
+              HasSubstr("--alpha: goes with --weighting alpha only"));
   EXPECT_THAT(Kith({"train", "voice", "--metric", "7"}).err, HasSubstr("cosine, inner-product, l2"));
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 
 #include "common/npy/npy.h"
 #include "tests/e2e/fixture.h"
@@ -84,6 +85,53 @@ TEST_F(CommandsTest, IndexRateZeroGivesTheFramesBackToTheBit) {
   const std::string query = QueryFile();
   KithJson({"expand", "anna", query, "-o", Path("out.npy"), "--index-rate", "0"});
   EXPECT_EQ(npy::ReadMatrix(Path("out.npy"))->values, npy::ReadMatrix(query)->values);
+}
+
+// (frame + sum of cosine^3 * neighbour), at norm 1: alpha query expansion as the literature has it.
+std::vector<double> ExpandedWithItself(absl::Span<const float> frame, const npy::Matrix& stored,
+                                       const nlohmann::json& ids) {
+  const auto dot = [&](const auto& a, const auto& b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); };
+  std::vector<double> sum(frame.begin(), frame.end());
+  for (const int64_t id : ids) {
+    const auto row = absl::MakeConstSpan(stored.values).subspan(id * stored.columns, stored.columns);
+    const double weight = std::pow(std::max(0.0, dot(frame, row) / std::sqrt(dot(frame, frame) * dot(row, row))), 3);
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += weight * row[i];
+  }
+  const double norm = std::sqrt(dot(sum, sum));
+  for (double& value : sum) value /= norm;
+  return sum;
+}
+
+TEST_F(CommandsTest, AlphaExpansionTakesTheFrameInAndGivesNorm1WhereAsked) {
+  KithJson({"train", "anna", GenerateFrames(300), "--factory", "Flat"});
+  KithJson({"frames", "anna", "-o", Path("stored.npy")});
+  const auto ids = KithJson({"search", "anna", QueryFile(), "-k", "4"})["ids"];
+  KithJson({"expand", "anna", QueryFile(), "-o", Path("out.npy"), "-k", "4", "--weighting", "alpha", "--include-query",
+            "--unit-norm"});
+  const auto stored = npy::ReadMatrix(Path("stored.npy"));
+  const auto queries = npy::ReadMatrix(QueryFile());
+  const auto out = npy::ReadMatrix(Path("out.npy"));
+  ASSERT_TRUE(stored.ok() && queries.ok() && out.ok());
+  ASSERT_EQ(out->rows, 30);
+  for (int64_t row = 0; row < out->rows; ++row) {
+    const auto expected =
+        ExpandedWithItself(absl::MakeConstSpan(queries->values).subspan(row * 32, 32), *stored, ids[row]);
+    for (int64_t i = 0; i < 32; ++i) EXPECT_NEAR(out->values[row * 32 + i], expected[i], 1e-5) << row << ", " << i;
+  }
+}
+
+TEST_F(CommandsTest, ABadOutputPathIsToldAtOnce) {
+  const std::string query = QueryFile();
+  StopServer(SIGTERM);  // asked before the server is
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"expand", "anna", query, "-o", Path("missing/out.npy")},
+                                             {"stream", "anna", query, "-o", Path("missing/out.npy")},
+                                             {"tune", "anna", "--plot", Path("missing/plot.svg")}}) {
+    const Finished finished = Kith(arguments);
+    EXPECT_EQ(finished.exit_code, 1) << arguments[0];
+    EXPECT_THAT(finished.err, HasSubstr("missing/")) << arguments[0];
+    EXPECT_THAT(finished.err, HasSubstr("cannot be created")) << arguments[0];
+  }
 }
 
 TEST_F(CommandsTest, EveryRecipeAndMetricTrains) {

@@ -116,7 +116,19 @@ TEST_F(ImporterTest, ACrashIsADamagedIndex) {
 
 TEST_F(ImporterTest, AProcessThatGivesNothingIsNotBelieved) {
   options_.program = "/bin/true";
-  EXPECT_FALSE(Import("any").ok());
+  EXPECT_EQ(ReasonOf(Import("any").status()), "BAD_INDEX");
+}
+
+// What the server reads behind a process that a file has taken over is no damage of its own storage.
+TEST_F(ImporterTest, WhatAProcessMakesUpIsABadIndex) {
+  const std::string program = folder_ + "/forger";
+  std::ofstream(program) << "#!/bin/sh\nprintf '2 1' >$3/shape\nprintf 'sixteen.' >$3/frames.f32\n"
+                            "printf 'IxF2 and no more' >$3/index.faiss\n";
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  options_.program = program;
+  const absl::Status status = Import("any").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_EQ(ReasonOf(status), "BAD_INDEX");
 }
 
 // Each row is one byte of the file.

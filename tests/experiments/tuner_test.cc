@@ -61,8 +61,9 @@ class TunerTest : public ExperimentsTest {
 
   ~TunerTest() override { places_.clear(); }  // before the trainer
 
-  absl::Status Tune(const std::shared_ptr<TuneRecorder>& recorder) {
+  absl::Status Tune(const std::shared_ptr<TuneRecorder>& recorder, int64_t sample = 0) {
     TuningRequest request;
+    request.options.sample = sample;
     request.generation = *Find("anna");
     request.observer = recorder;
     auto place = StartTuning(trainer_.get(), std::move(request));
@@ -82,6 +83,14 @@ TEST_F(TunerTest, MeasuresInTheMetricOfTheExperiment) {
   const Result result = recorder->Wait();
   ASSERT_TRUE(result.ok()) << result.status();
   for (const auto& candidate : *result) EXPECT_EQ(candidate.recipe.metric, retrieval::Metric::kCosine);
+}
+
+TEST_F(TunerTest, TriesASample) {
+  const auto recorder = std::make_shared<TuneRecorder>();
+  ASSERT_TRUE(Tune(recorder, 60).ok());
+  const Result result = recorder->Wait();
+  ASSERT_TRUE(result.ok()) << result.status();
+  for (const auto& candidate : *result) EXPECT_LE(candidate.rows, 60);
 }
 
 TEST_F(TunerTest, TheExperimentMayBeAddedToAndDeletedMeanwhile) {

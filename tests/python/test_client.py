@@ -61,6 +61,18 @@ def test_alpha_weighting(client, voice, frames, queries):
     np.testing.assert_allclose(result.frames, blended, rtol=1e-3, atol=1e-4)
 
 
+def test_alpha_weighting_with_the_query_itself(client, voice, frames, queries):
+    ids = client.search(voice, queries, k=4).ids
+    norms = np.linalg.norm(frames[ids], axis=2)
+    unit = queries / np.linalg.norm(queries, axis=1, keepdims=True)
+    weights = np.maximum(0, np.einsum("nd,nkd->nk", unit, frames[ids]) / norms) ** 2
+    mean_norm = (weights * norms).sum(axis=1) / weights.sum(axis=1)
+    blended = np.einsum("nk,nkd->nd", weights, frames[ids]) + mean_norm[:, None] * unit
+    blended /= np.linalg.norm(blended, axis=1, keepdims=True)
+    result = client.expand(voice, queries, k=4, weighting="alpha", alpha=2, include_query=True, unit_norm=True)
+    np.testing.assert_allclose(result.frames, blended, rtol=1e-3, atol=1e-4)
+
+
 def test_a_request_above_the_limits_is_one_answer(client, voice, frames):
     many = speech(20_000, frames.shape[1], seed=3)  # above 8,192 rows
     result = client.search(voice, many, k=2)

@@ -190,6 +190,49 @@ def test_an_empty_index_is_a_clear_error(server, frames, tmp_path, monkeypatch):
     assert caught.value.reason == "BAD_INDEX"
 
 
+def test_what_the_server_refuses_is_read_by_faiss(client, frames, queries, tmp_path, monkeypatch):
+    monkeypatch.setenv("KITH_SERVER", client.target)
+    hashed = faiss.IndexLSH(frames.shape[1], 64)
+    hashed.add(frames)
+    own_ids = faiss.IndexIDMap(faiss.IndexFlatL2(frames.shape[1]))
+    own_ids.add_with_ids(frames, np.arange(len(frames)) + 7000)
+    for name, judge in (("hashed.index", hashed), ("own ids.index", own_ids)):
+        faiss.write_index(judge, str(tmp_path / name))
+        with pytest.raises(kith.InvalidArgument) as refusal:
+            client.import_index("refused", tmp_path / name)
+        with pytest.warns(RuntimeWarning) as warned:
+            index = kith.faiss.read_index(tmp_path / name)
+        assert str(refusal.value) in str(warned[0].message) and warned[0].filename == __file__
+        np.testing.assert_array_equal(index.search(queries, 8)[1], judge.search(queries, 8)[1])
+
+
+def test_what_neither_the_server_nor_faiss_takes_is_the_servers_error(server, index_file, tmp_path, monkeypatch):
+    monkeypatch.setenv("KITH_SERVER", server.target)
+    (tmp_path / "cut.index").write_bytes(index_file.read_bytes()[:5000])
+    with pytest.raises(kith.InvalidArgument) as caught:
+        kith.faiss.read_index(tmp_path / "cut.index")
+    assert caught.value.reason == "BAD_INDEX"
+
+
+def test_what_the_server_refuses_is_its_error_without_faiss(server, frames, tmp_path):
+    hashed = faiss.IndexLSH(frames.shape[1], 64)
+    hashed.add(frames)
+    faiss.write_index(hashed, str(tmp_path / "hashed.index"))
+    code = """
+import sys
+sys.modules["faiss"] = None
+import kith.faiss
+try:
+    kith.faiss.read_index(sys.argv[1])
+except kith.KithError as error:
+    print(error.reason)
+"""
+    command = [sys.executable, "-c", code, tmp_path / "hashed.index"]
+    environment = {**os.environ, "KITH_SERVER": server.target}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip() == "BAD_INDEX"
+
+
 def test_without_a_server_faiss_reads_the_file_with_a_warning(index_file, judge, queries, monkeypatch):
     for server in ("127.0.0.1:1", None):
         if server:

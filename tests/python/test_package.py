@@ -54,6 +54,15 @@ retrieval_pb2.StreamExpandResponse(status=google.rpc.status_pb2.Status(code=4))
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_copy_without_the_proto_files_says_what_to_do(tmp_path):
+    """As pip before 21.3 builds."""
+    shutil.copytree(TOP / "client/python", tmp_path / "python")
+    build = [sys.executable, "-W", "ignore", "setup.py", "-q", "build_py", "-d", tmp_path / "built"]
+    done = subprocess.run(build, cwd=tmp_path / "python", capture_output=True, text=True)
+    assert done.returncode != 0
+    assert str(tmp_path / "python" / "proto") in done.stderr and "install --upgrade pip" in done.stderr
+
+
 def test_an_sdist_carries_the_proto_files(tmp_path):
     source = tmp_path / "project"
     for folder in ("proto", "client/python"):

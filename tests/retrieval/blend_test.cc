@@ -52,7 +52,15 @@ Blended Formula(const Row& query, const std::vector<Row>& neighbor_rows, const B
       weights.push_back(cosine > 0 ? std::pow(cosine, static_cast<double>(params.alpha)) : 0);
     }
     if (params.include_query && !neighbors.empty()) {
+      double norms = 0;
+      double sum = 0;
+      for (size_t i = 0; i < neighbors.size(); ++i) {
+        norms += weights[i] * std::sqrt(Dot(neighbors[i], neighbors[i]));
+        sum += weights[i];
+      }
       neighbors.push_back(frame);
+      const double own = std::sqrt(Dot(frame, frame));
+      for (double& value : neighbors.back()) value *= sum > 0 ? norms / sum / own : 1;
       weights.push_back(1);
     }
   }
@@ -320,30 +328,36 @@ TEST(BlendTest, AlphaZeroIsTheMeanOfTheNeighboursOnTheFramesSide) {
   const std::vector<Row> neighbors{{4, 1}, {1, 1}, {0.5f, 3}, {-2, -1}};
   const Row frame{3, 4};
   expect_direction(Apply(frame, neighbors, {Weighting::kAlpha, 0, 1, false, true}).values, 5.5, 5);
-  expect_direction(Apply(frame, neighbors, {Weighting::kAlpha, 0, 1, true, true}).values, 8.5, 9);
+  // With the frame itself, at the three neighbours' mean norm.
+  const double mean_norm = (std::sqrt(17.0) + std::sqrt(2.0) + std::sqrt(9.25)) / 3;
+  expect_direction(Apply(frame, neighbors, {Weighting::kAlpha, 0, 1, true, true}).values, 5.5 + 0.6 * mean_norm,
+                   5 + 0.8 * mean_norm);
 }
 
 TEST(BlendTest, AScaledQueryGivesTheSameDirection) {
   const std::vector<Row> neighbors{{4, 1, 0}, {1, 1, 2}, {0.5f, 3, 1}};
-  for (const float alpha : {0.0f, 1.0f, 3.0f, 10.0f}) {
-    const Row expected = Apply({3, 4, 1}, neighbors, {Weighting::kAlpha, alpha, 1, false, true}).values;
-    for (const float factor : {1e-6f, 0.3f, 20.0f, 1e6f}) {
-      const Row scaled{3 * factor, 4 * factor, 1 * factor};
-      const Row unit = Apply(scaled, neighbors, {Weighting::kAlpha, alpha, 1, false, true}).values;
-      const Row own = Apply(scaled, neighbors, {Weighting::kAlpha, alpha, 1, false, false}).values;
-      const double norm = std::sqrt(26.0) * factor;
-      for (size_t j = 0; j < expected.size(); ++j) {
-        EXPECT_NEAR(unit[j], expected[j], 1e-6);
-        EXPECT_NEAR(own[j] / norm, expected[j], 1e-6);
+  for (const bool include_query : {false, true}) {
+    for (const float alpha : {0.0f, 1.0f, 3.0f, 10.0f}) {
+      const Row expected = Apply({3, 4, 1}, neighbors, {Weighting::kAlpha, alpha, 1, include_query, true}).values;
+      for (const float factor : {1e-6f, 0.3f, 20.0f, 1e6f}) {
+        const Row scaled{3 * factor, 4 * factor, 1 * factor};
+        const Row unit = Apply(scaled, neighbors, {Weighting::kAlpha, alpha, 1, include_query, true}).values;
+        const Row own = Apply(scaled, neighbors, {Weighting::kAlpha, alpha, 1, include_query, false}).values;
+        const double norm = std::sqrt(26.0) * factor;
+        for (size_t j = 0; j < expected.size(); ++j) {
+          EXPECT_NEAR(unit[j], expected[j], 1e-6);
+          EXPECT_NEAR(own[j] / norm, expected[j], 1e-6);
+        }
       }
     }
   }
 }
 
-// "The query itself with weight 1": as if it were a neighbour more, whose cosine with itself is 1.
+// "The query itself with weight 1": among rows of one norm, as in the literature, it is as if it were a neighbour more,
+// whose cosine with itself is 1.
 TEST(BlendTest, IncludingTheQueryIsOneNeighbourMore) {
-  const Row frame{3, 4, 1};
-  const std::vector<Row> neighbors{{4, 1, 0}, {1, 1, 2}, {0.5f, 3, 1}};
+  const Row frame{0.6f, 0.8f, 0};
+  const std::vector<Row> neighbors{{1, 0, 0}, {0, 0.8f, 0.6f}, {0.8f, 0, -0.6f}};
   std::vector<Row> with_query = neighbors;
   with_query.push_back(frame);
   for (const float alpha : {0.0f, 0.5f, 3.0f}) {

@@ -8,9 +8,12 @@
 #include <faiss/IndexIVFPQFastScan.h>
 #include <faiss/IndexLSH.h>
 #include <faiss/IndexPQFastScan.h>
+#include <faiss/IndexPreTransform.h>
 #include <faiss/IndexRefine.h>
+#include <faiss/VectorTransform.h>
 #include <faiss/index_factory.h>
 #include <faiss/index_io.h>
+#include <faiss/invlists/OnDiskInvertedLists.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -61,6 +64,25 @@ class ForeignIndexTest : public ::testing::Test {
   }
   void Give(const std::string& bytes) { std::ofstream(file(), std::ios::binary) << bytes; }
 
+  // What the server does with an index of these bytes.
+  static absl::StatusOr<std::unique_ptr<Index>> AdoptBytes(const std::string& bytes, FrameView frames,
+                                                           std::optional<int> nprobe = std::nullopt) {
+    size_t taken = 0;
+    const auto source = [&](absl::Span<char> buffer) -> absl::StatusOr<size_t> {
+      const size_t count = std::min(buffer.size(), bytes.size() - taken);
+      std::copy_n(bytes.data() + taken, count, buffer.data());
+      taken += count;
+      return count;
+    };
+    return AdoptIndex(source, frames, nprobe, "digest", [](auto...) { return true; });
+  }
+
+  void ExpectRefused(const absl::Status& status, const char* text) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    EXPECT_EQ(ReasonOf(status), "BAD_INDEX") << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(text));
+  }
+
   // What the server does with what was unpacked.
   std::unique_ptr<Index> Adopt(std::optional<int> nprobe = std::nullopt) {
     const auto shape = ParseUnpackedShape(ReadAll(out(kUnpackedShape)));
@@ -69,12 +91,7 @@ class ForeignIndexTest : public ::testing::Test {
     frames_ = {shape->dimension, std::vector<float>(bytes.size() / sizeof(float))};
     std::copy_n(reinterpret_cast<const float*>(bytes.data()), frames_.values.size(), frames_.values.begin());
     EXPECT_EQ(frames_.rows(), shape->rows);
-    std::ifstream stream(out(kUnpackedIndex), std::ios::binary);
-    const auto source = [&](absl::Span<char> buffer) -> absl::StatusOr<size_t> {
-      stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-      return static_cast<size_t>(stream.gcount());
-    };
-    auto index = AdoptIndex(source, frames_.view(), nprobe, "digest", [](auto...) { return true; });
+    auto index = AdoptBytes(ReadAll(out(kUnpackedIndex)), frames_.view(), nprobe);
     EXPECT_TRUE(index.ok()) << index.status();
     return index.ok() ? *std::move(index) : nullptr;
   }
@@ -208,8 +225,86 @@ TEST_F(ForeignIndexTest, IdsOfItsOwnAreRefused) {
     index->train(made_.rows(), made_.values.data());
     index->add_with_ids(made_.rows(), made_.values.data(), ids.data());
     const absl::Status status = Unpack(*index);
-    EXPECT_EQ(ReasonOf(status), "BAD_INDEX");
-    EXPECT_THAT(std::string(status.message()), HasSubstr("0 to 299"));
+    ExpectRefused(status, "0 to 299");
+    ExpectRefused(status, "kith train NAME");  // what to do
+  }
+}
+
+TEST_F(ForeignIndexTest, AnIndexThatRowsWereRemovedFromIsRefusedUnlessItsIdsCloseUp) {
+  faiss::IDSelectorRange some(10, 20);
+  auto lists = Made("IVF12,Flat", made_);
+  lists->remove_ids(some);
+  ExpectRefused(Unpack(*lists), "remove_ids");
+  auto flat = Made("Flat", made_);  // the rows behind move up
+  flat->remove_ids(some);
+  ASSERT_EQ(Unpack(*flat), absl::OkStatus());
+  ExpectAnswersAs(*Adopt(), *flat, queries_.view());
+}
+
+// The server takes the k_factor from the outermost part.
+TEST_F(ForeignIndexTest, AReRankingInsideOfAnotherPartIsRefused) {
+  faiss::IndexFlatL2 codes(kFormDimension);
+  faiss::IndexRefineFlat refined(&codes);
+  faiss::RandomRotationMatrix rotation(kFormDimension, kFormDimension);
+  rotation.init(3);
+  faiss::IndexPreTransform turned(&rotation, &refined);
+  turned.add(made_.rows(), made_.values.data());
+  ExpectRefused(Unpack(turned), "re-ranking (RFlat) stands inside");
+
+  faiss::IndexFlatL2 more_codes(kFormDimension);
+  faiss::IndexRefineFlat inner(&more_codes);
+  faiss::IndexRefineFlat outer(&inner);
+  outer.add(made_.rows(), made_.values.data());
+  ExpectRefused(Unpack(outer), "re-ranking (RFlat) stands inside");
+}
+
+TEST_F(ForeignIndexTest, AChainOfNoTransformsIsRefused) {
+  faiss::IndexFlatL2 flat(kFormDimension);
+  faiss::IndexPreTransform chain(&flat);
+  chain.add(made_.rows(), made_.values.data());
+  ExpectRefused(Unpack(chain), "empty chain");
+}
+
+// faiss would open whatever path stands in the file.
+TEST_F(ForeignIndexTest, ListsInAFileOfTheirOwnAreRefusedBeforeItIsOpened) {
+  auto index = Made("IVF12,Flat", made_);
+  auto& lists = dynamic_cast<faiss::IndexIVF&>(*index);
+  const std::string path = file() + ".lists";
+  lists.replace_invlists(new faiss::OnDiskInvertedLists(lists.nlist, lists.code_size, path.c_str()), true);
+  lists.ntotal = 0;
+  lists.add(made_.rows(), made_.values.data());
+  faiss::write_index(index.get(), file().c_str());
+  fs::remove(path);  // to open it would fail, and be told as damage
+  ExpectRefused(Unpack(), "OnDiskInvertedLists");
+  ExpectRefused(AdoptBytes(ReadAll(file()), made_.view()).status(), "another file");
+}
+
+TEST_F(ForeignIndexTest, WhatTheServerFindsWrongIsTheFilesFault) {
+  faiss::write_index(Made("IVF12,Flat", made_).get(), file().c_str());
+  const std::string whole = ReadAll(file());
+  ASSERT_TRUE(AdoptBytes(whole, made_.view()).ok());
+  ExpectRefused(AdoptBytes(whole.substr(0, whole.size() / 2), made_.view()).status(), "reading the index");
+  ExpectRefused(AdoptBytes("no index at all", made_.view()).status(), "reading the index");
+  ExpectRefused(AdoptBytes(whole, made_.view().Slice(0, 100)).status(), "300 rows");
+  Frames bad = made_;
+  bad.values[70] = std::numeric_limits<float>::infinity();
+  ExpectRefused(AdoptBytes(whole, bad.view()).status(), "row 2 of the index");
+}
+
+TEST_F(ForeignIndexTest, AnErrorOfTheSourceIsGivenOn) {
+  const absl::Status failure = Error(Reason::kStorage, "the disk is away");
+  const auto index = AdoptIndex([&](absl::Span<char>) -> absl::StatusOr<size_t> { return failure; }, made_.view(),
+                                std::nullopt, "digest", [](auto...) { return true; });
+  EXPECT_EQ(index.status(), failure);
+}
+
+TEST_F(ForeignIndexTest, FilesThatCannotBeWrittenAreNotTheIndexsFault) {
+  for (const char* name : {kUnpackedIndex, kUnpackedFrames, kUnpackedShape}) {
+    SCOPED_TRACE(name);
+    fs::remove(out(name));
+    fs::create_directory(out(name));  // nothing can be written under this name
+    EXPECT_EQ(ReasonOf(Unpack(*Made("Flat", made_))), "STORAGE");
+    fs::remove_all(out(name));
   }
 }
 
@@ -222,9 +317,10 @@ TEST_F(ForeignIndexTest, ATrainedIndexWithoutVectorsPointsToTheAddedOne) {
 }
 
 TEST_F(ForeignIndexTest, OtherTypesAndMetricsAreRefused) {
-  EXPECT_THAT(std::string(Unpack(*Made("LSH", made_)).message()), HasSubstr("not supported"));
-  EXPECT_THAT(std::string(Unpack(*Made("Flat", made_, faiss::METRIC_L1)).message()), HasSubstr("metric"));
-  EXPECT_THAT(std::string(Unpack(*Made("NSG16,Flat", made_)).message()), HasSubstr("not supported"));
+  ExpectRefused(Unpack(*Made("LSH", made_)), "cannot be rebuilt");
+  ExpectRefused(Unpack(*Made("LSH", made_)), "--factory LSH");
+  ExpectRefused(Unpack(*Made("Flat", made_, faiss::METRIC_L1)), "metric");
+  ExpectRefused(Unpack(*Made("NSG16,Flat", made_)), "not supported");
 }
 
 TEST_F(ForeignIndexTest, SaysWhatAFileIsThatIsNoIndex) {

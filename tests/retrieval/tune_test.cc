@@ -92,15 +92,34 @@ TEST(TuneTest, FewRowsAreEnough) {
   }
 }
 
-TEST(TuneTest, ASampleIsOfThatManyFrames) {
+TEST(TuneTest, ASampleIsOfThatManyFramesEachOnceAndOtherOnesForAnotherSeed) {
+  const Frames frames = SpeechLike(2000, 16);
+  const auto index = MustBuild(RecipeOf("Flat"), frames);
   TuneOptions options;
   options.sample = 500;
-  const Frames frames = SpeechLike(2000, 16);
-  for (const TuneCandidate& candidate : MustTune(options, frames)) {
-    EXPECT_EQ(candidate.rows, candidate.recipe.compression ? 125 : 500);
+  const Frames sample = FramesToTune(*index, options);
+  ASSERT_EQ(sample.rows(), 500);
+  int64_t last = -1;
+  for (int64_t i = 0; i < sample.rows(); ++i) {  // in order, so that each can be found behind the one before
+    const float* row = sample.view().row(i);
+    do ++last;
+    while (last < frames.rows() && !std::equal(row, row + 16, frames.view().row(last)));
+    ASSERT_LT(last, frames.rows()) << "row " << i;
   }
-  options.sample = 5000;
-  EXPECT_EQ(MustTune(options, SpeechLike(50, 16)).front().rows, 50);
+  EXPECT_GT(last, 1900);
+  EXPECT_EQ(FramesToTune(*index, options).values, sample.values);
+  options.seed = 5;
+  EXPECT_NE(FramesToTune(*index, options).values, sample.values);
+}
+
+TEST(TuneTest, NoSampleAndALargerOneAreAllFrames) {
+  const Frames frames = SpeechLike(50, 16);
+  const auto index = MustBuild(RecipeOf("Flat"), frames);
+  TuneOptions options;
+  for (const int64_t sample : {0, 50, 5000}) {
+    options.sample = sample;
+    EXPECT_EQ(FramesToTune(*index, options).values, frames.values);
+  }
 }
 
 TEST(TuneTest, StopsBeforeTheNextStepWhereverItIs) {

@@ -138,7 +138,7 @@ class Client:
             index_rate: share of the neighbours in the result, 0 to 1; None: 1.
             weighting: "inverse-square", as RVC does, or "alpha": max(0, cosine)^alpha.
             alpha, include_query, unit_norm: of weighting "alpha" only: the exponent (None: 3), whether the row itself
-                takes part with weight 1, and rows of norm 1 instead of the row's own norm.
+                takes part with weight 1 (at its neighbours' mean norm), and rows of norm 1 instead of the row's own.
             k, nprobe, k_factor: as for search.
         """
         params = convert.expand_params(

@@ -6,7 +6,8 @@ installed. What may be given to `read_index`:
 - "kith://HOST:PORT/NAME";
 - a pointer file that `kith link NAME voice.index` wrote, for pipelines that test first whether the path exists;
 - with the variable KITH_SERVER set, an existing index file: it stands for the experiment with the file's checksum, and
-  is imported when it is used for the first time. Without a server the real faiss reads it, with a warning.
+  is imported when it is used for the first time. Where there is no server, or it does not take the file, the real
+  faiss reads it, with a warning that says why.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from kith._channel import resolve_target
 from kith._convert import FloatArray
 from kith._voices import Voice
 from kith.client import Client
-from kith.errors import FailedPrecondition, InvalidArgument, Unavailable
+from kith.errors import FailedPrecondition, InvalidArgument, KithError, Unavailable
 from kith.types import Experiment
 
 __all__ = ["METRIC_INNER_PRODUCT", "METRIC_L2", "RemoteIndex", "read_index"]
@@ -201,7 +202,8 @@ def read_index(path: Any, *arguments: Any) -> Any:
 
     Raises:
         kith.NotFound, kith.Unavailable, ...: of a URL or pointer file; there is nothing to fall back to.
-        kith.InvalidArgument: the server refuses the file (BAD_INDEX), as an empty trained_*.index.
+        kith.InvalidArgument, ...: the server refuses the file, and faiss is not installed or cannot use it either: it
+            is damaged, or empty as a trained_*.index.
     """
     if not isinstance(path, (str, os.PathLike)):  # faiss's own readers
         return _real_faiss("read_index").read_index(path, *arguments)
@@ -221,12 +223,30 @@ def read_index(path: Any, *arguments: Any) -> Any:
             return _read_without_server(file, arguments, str(error))
         except ModuleNotFoundError:
             raise error from None
+    except KithError as refusal:
+        return _read_refused(file, arguments, refusal)
+
+
+def _read_refused(file: str, arguments: Tuple[Any, ...], refusal: KithError) -> Any:
+    """What the real faiss reads, as it would without a server; the server's refusal where that is of no use either."""
+    try:
+        index = _real_faiss("read_index").read_index(file, *arguments)
+    except (ModuleNotFoundError, RuntimeError, MemoryError):
+        raise refusal from None
+    if index.ntotal == 0:
+        raise refusal
+    _warn_of_faiss(file, str(refusal), stacklevel=4)
+    return index
 
 
 def _read_without_server(file: str, arguments: Tuple[Any, ...], why: str) -> Any:
     faiss = _real_faiss("read_index")
-    warnings.warn(f"{file} is read by faiss here, not by a Kith server: {why}", RuntimeWarning, stacklevel=3)
+    _warn_of_faiss(file, why, stacklevel=4)
     return faiss.read_index(file, *arguments)
+
+
+def _warn_of_faiss(file: str, why: str, stacklevel: int) -> None:
+    warnings.warn(f"{file} is read by faiss here, not by a Kith server: {why}", RuntimeWarning, stacklevel)
 
 
 def _real_faiss(attribute: str) -> Any:

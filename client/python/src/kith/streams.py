@@ -66,7 +66,7 @@ class BlockStream:
 
     def cancel(self) -> None:
         """Ends the stream at once, from any thread; a read() that waits raises Cancelled."""
-        self.close()
+        self._closed = True  # no close(): the server might end the stream in order before the cancellation comes
         self._call.cancel()
 
     def __iter__(self) -> Iterator[Block]:
