@@ -2,15 +2,14 @@
 
 #include <cerrno>
 
-#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
 #include "server/storage/file.h"
+#include "server/storage/outcome.h"
 
 namespace kith::storage {
 namespace {
 
-constexpr char kOutcomeUnknownUrl[] = "kith/outcome-unknown";
 constexpr int kBusyMilliseconds = 10'000;
 
 // The errno of the last failed call on the database's file or its write-ahead log. sqlite3_system_errno() is not
@@ -53,7 +52,7 @@ absl::Status ErrorOf(const std::string& path, int extended_code, int system_erro
   absl::Status status = Error(Reason::kStorage, absl::StrCat(path, ": ", text, " (SQLite error ", extended_code,
                                                              "); check the disk and that the server may write there"));
   if (extended_code == SQLITE_IOERR_FSYNC || extended_code == SQLITE_IOERR_DIR_FSYNC) {
-    status.SetPayload(kOutcomeUnknownUrl, absl::Cord());
+    return WithUnknownOutcome(std::move(status));
   }
   return status;
 }
@@ -145,7 +144,5 @@ Transaction::~Transaction() {
 }
 
 absl::Status Transaction::Commit() { return database_->Execute("COMMIT"); }
-
-bool OutcomeUnknown(const absl::Status& status) { return status.GetPayload(kOutcomeUnknownUrl).has_value(); }
 
 }  // namespace kith::storage

@@ -99,7 +99,7 @@ class Transaction {
   Transaction(Transaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
   Transaction& operator=(Transaction&&) = delete;
 
-  // On disk when it returns OK. After an error nothing of it is seen by anyone, but see OutcomeUnknown.
+  // On disk when it returns OK. After an error nothing of it is seen by anyone, but see outcome.h.
   absl::Status Commit();
 
  private:
@@ -107,9 +107,5 @@ class Transaction {
 
   Database* database_;
 };
-
-// True for the error of a Commit whose last sync failed: all of the transaction was written, so that after a crash it
-// may be found committed. What it speaks of must not be removed.
-bool OutcomeUnknown(const absl::Status& status);
 
 }  // namespace kith::storage
