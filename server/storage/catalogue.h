@@ -4,8 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -13,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -38,6 +35,12 @@ class CatalogueView {
   // See ListAdditions and ReadAddition.
   virtual absl::StatusOr<std::vector<AdditionEntry>> Additions(const StoredGeneration& generation) const = 0;
   virtual absl::Status ReadAddition(const AdditionEntry& entry, absl::Span<float> out) const = 0;
+
+  // What was done on the experiment within kRequestLifetime or longer ago. DATA_LOSS STORAGE.
+  virtual absl::StatusOr<std::vector<RequestEntry>> Requests(std::string_view name) const = 0;
+
+  // Writes all of it as a catalogue of a data folder; there is no such file yet.
+  virtual absl::Status CopyTo(const std::string& path) const = 0;
 };
 
 // An addition with its values' digests, which take a while and are not computed inside a transaction.
@@ -93,6 +96,12 @@ class Catalogue {
   // EXPERIMENT_NOT_FOUND.
   virtual absl::Status SetPinned(std::string_view name, bool pinned) = 0;
 
+  // Puts an experiment of another catalogue in, as `experiment` has it, with additions, request ids and pin;
+  // `snapshots` are those that its generations get, one each, in their order. ALREADY_EXISTS BAD_PARAMETER where there
+  // is one of its name, unless `replace`.
+  virtual absl::StatusOr<Changed> Restore(const CatalogueView& from, const StoredExperiment& experiment,
+                                          const std::vector<SnapshotEntry>& snapshots, bool replace) = 0;
+
   // Gives the snapshots that the catalogue does not know any more. EXPERIMENT_NOT_FOUND.
   virtual absl::StatusOr<std::vector<std::string>> Delete(std::string_view name) = 0;
 
@@ -109,6 +118,9 @@ class Catalogue {
 
 // EXPERIMENT_NOT_FOUND.
 absl::Status NoExperiment(std::string_view name);
+
+// ALREADY_EXISTS BAD_PARAMETER; `names` is for the message.
+absl::Status ExperimentsExist(std::string_view names);
 
 // BAD_PARAMETER that names the generations there are.
 absl::Status NoGeneration(const StoredExperiment& experiment, int64_t number);

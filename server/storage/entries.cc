@@ -24,6 +24,12 @@ const StoredGeneration* StoredExperiment::Find(int64_t number) const {
   return found == generations.end() ? nullptr : &*found;
 }
 
+std::vector<std::string> StoredExperiment::Snapshots() const {
+  std::vector<std::string> names;
+  for (const StoredGeneration& generation : generations) names.push_back(generation.snapshot.name);
+  return names;
+}
+
 std::string StoredExperiment::Numbers() const {
   return absl::StrJoin(generations, ", ", [](std::string* out, const StoredGeneration& generation) {
     absl::StrAppend(out, generation.record.info.number);

@@ -39,6 +39,9 @@ struct StoredExperiment {
   // The generation of that number; nullptr where there is none.
   const StoredGeneration* Find(int64_t number) const;
 
+  // The names of its generations' snapshots, damaged rows included.
+  std::vector<std::string> Snapshots() const;
+
   // "3, 2"
   std::string Numbers() const;
 };
@@ -48,6 +51,13 @@ struct AdditionEntry {
   int64_t id = 0;
   int64_t first_id = 0;
   int64_t rows = 0;
+};
+
+// A request that was done.
+struct RequestEntry {
+  std::string id;
+  RequestRecord record;
+  absl::Time created;
 };
 
 // The experiment's record where `generation` is taken for its current one; the status tells of it alone.

@@ -27,12 +27,8 @@ namespace {
 constexpr char kTemporaryPrefix[] = "tmp-";
 constexpr size_t kPieceBytes = size_t{4} << 20;
 
-bool IsSnapshotName(absl::string_view name) {
-  return name.size() == 32 && std::all_of(name.begin(), name.end(), absl::ascii_isxdigit);
-}
-
 bool IsTemporaryName(absl::string_view name) {
-  return absl::ConsumePrefix(&name, kTemporaryPrefix) && IsSnapshotName(name);
+  return absl::ConsumePrefix(&name, kTemporaryPrefix) && IsSnapshotName({name.data(), name.size()});
 }
 
 absl::Span<const char> BytesOf(retrieval::FrameView frames) {
@@ -87,6 +83,10 @@ absl::Status CopyBytes(ByteSource source, ByteSink sink) {
 }
 
 }  // namespace
+
+bool IsSnapshotName(std::string_view name) {
+  return name.size() == 32 && std::all_of(name.begin(), name.end(), absl::ascii_isxdigit);
+}
 
 absl::StatusOr<std::unique_ptr<FolderSnapshots>> FolderSnapshots::Open(std::string folder) {
   const absl::Status status = MakeFolders(folder);

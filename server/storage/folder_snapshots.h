@@ -14,6 +14,9 @@
 
 namespace kith::storage {
 
+// True for a name that a snapshot may have.
+bool IsSnapshotName(std::string_view name);
+
 class FolderSnapshots : public SnapshotStore {
  public:
   // Makes the folder where it is missing.

@@ -80,6 +80,17 @@ absl::Status Database::Execute(const std::string& sql) {
   return result == SQLITE_OK ? absl::OkStatus() : LastError();
 }
 
+absl::Status Database::CopyTo(const std::string& path) const {
+  auto copy = Open(path, Mode::kReadWriteCreate);
+  if (!copy.ok()) return copy.status();
+  const absl::Status status = copy->Execute("PRAGMA synchronous = OFF");
+  if (!status.ok()) return status;
+  sqlite3_backup* backup = sqlite3_backup_init(copy->handle(), "main", handle(), "main");
+  if (backup == nullptr) return copy->LastError();
+  sqlite3_backup_step(backup, -1);
+  return sqlite3_backup_finish(backup) == SQLITE_OK ? absl::OkStatus() : copy->LastError();
+}
+
 Query::Query(const Database& database, std::string_view sql, Prepared) : database_(database) {
   sqlite3_stmt* statement = nullptr;
   Check(sqlite3_prepare_v2(database.handle(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr));

@@ -28,6 +28,9 @@ class Database {
   // Runs statements that give no rows, separated by semicolons.
   absl::Status Execute(const std::string& sql);
 
+  // Writes all of it, as the current transaction sees it, into the file `path`, which is not there yet. Not synced.
+  absl::Status CopyTo(const std::string& path) const;
+
   const std::string& path() const { return path_; }
   sqlite3* handle() const { return handle_.get(); }
 

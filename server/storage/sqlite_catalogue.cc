@@ -10,6 +10,7 @@
 #include "server/storage/generation_change.h"
 #include "server/storage/pin_table.h"
 #include "server/storage/request_table.h"
+#include "server/storage/restore_experiment.h"
 #include "server/storage/schema.h"
 
 namespace kith::storage {
@@ -37,6 +38,12 @@ class SqliteView : public CatalogueView {
   absl::Status ReadAddition(const AdditionEntry& entry, absl::Span<float> out) const override {
     return storage::ReadAddition(database_, entry, out);
   }
+
+  absl::StatusOr<std::vector<RequestEntry>> Requests(std::string_view name) const override {
+    return ListRequests(database_, name);
+  }
+
+  absl::Status CopyTo(const std::string& path) const override { return database_.CopyTo(path); }
 
  private:
   Database database_;
@@ -154,18 +161,26 @@ absl::Status SqliteCatalogue::SetPinned(std::string_view name, bool pinned) {
   return status.ok() ? transaction->Commit() : status;
 }
 
+absl::StatusOr<Changed> SqliteCatalogue::Restore(const CatalogueView& from, const StoredExperiment& experiment,
+                                                 const std::vector<SnapshotEntry>& snapshots, bool replace) {
+  auto transaction = Transaction::Begin(database_, Transaction::Kind::kWrite);
+  if (!transaction.ok()) return transaction.status();
+  auto changed = RestoreExperiment(database_, from, experiment, snapshots, replace);
+  if (!changed.ok()) return changed;
+  if (const absl::Status status = transaction->Commit(); !status.ok()) return status;
+  return changed;
+}
+
 absl::StatusOr<std::vector<std::string>> SqliteCatalogue::Delete(std::string_view name) {
   auto transaction = Transaction::Begin(database_, Transaction::Kind::kWrite);
   if (!transaction.ok()) return transaction.status();
   const auto found = FindExperiment(database_, name);
   if (!found.ok()) return found.status();
   if (!found->has_value()) return NoExperiment(name);
-  std::vector<std::string> removed;
-  for (const StoredGeneration& generation : (*found)->generations) removed.push_back(generation.snapshot.name);
   absl::Status status = DeleteExperiment(database_, name);
   if (status.ok()) status = transaction->Commit();
   if (!status.ok()) return status;
-  return removed;
+  return (*found)->Snapshots();
 }
 
 absl::StatusOr<std::optional<RequestRecord>> SqliteCatalogue::FindRequest(std::string_view name,

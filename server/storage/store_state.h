@@ -23,6 +23,13 @@ struct Store::State {
   void RemoveSnapshots(const std::vector<std::string>& names);
   void ShrinkCatalogue();
 
+  // Steps of a Restore, see store_backup.cc. The copies are in the order of the generations; all or none.
+  absl::StatusOr<std::vector<SnapshotEntry>> CopySnapshots(const StoredExperiment& experiment,
+                                                           const SnapshotStore& from);
+  absl::StatusOr<ExperimentRecord> RestoreOne(const StoredExperiment& experiment, const CatalogueView& view,
+                                              const SnapshotStore& from, bool replace);
+  absl::Status CheckFree(const std::vector<StoredExperiment>& experiments);
+
   // Constant after construction; the snapshot store has its own synchronisation.
   const StoreOptions options;
   const std::string scratch_path;
