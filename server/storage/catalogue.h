@@ -39,6 +39,9 @@ class CatalogueView {
   // What was done on the experiment within kRequestLifetime or longer ago. DATA_LOSS STORAGE.
   virtual absl::StatusOr<std::vector<RequestEntry>> Requests(std::string_view name) const = 0;
 
+  // What is wrong with it beyond what the other calls notice: its own structure, rows that belong to nothing, pins.
+  virtual std::vector<absl::Status> Faults() const = 0;
+
   // Writes all of it as a catalogue of a data folder; there is no such file yet.
   virtual absl::Status CopyTo(const std::string& path) const = 0;
 };

@@ -6,6 +6,7 @@
 #include "server/base/status.h"
 #include "server/storage/addition_table.h"
 #include "server/storage/append_group.h"
+#include "server/storage/catalogue_faults.h"
 #include "server/storage/experiment_table.h"
 #include "server/storage/generation_change.h"
 #include "server/storage/pin_table.h"
@@ -42,6 +43,8 @@ class SqliteView : public CatalogueView {
   absl::StatusOr<std::vector<RequestEntry>> Requests(std::string_view name) const override {
     return ListRequests(database_, name);
   }
+
+  std::vector<absl::Status> Faults() const override { return FindFaults(database_); }
 
   absl::Status CopyTo(const std::string& path) const override { return database_.CopyTo(path); }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
+#include "server/storage/generation_reader.h"
 #include "server/storage/outcome.h"
 #include "server/storage/quoted.h"
 #include "server/storage/store_state.h"
@@ -19,20 +20,6 @@ absl::StatusOr<const StoredGeneration*> Choose(const StoredExperiment& experimen
   if (generation == nullptr) return NoGeneration(experiment, number.value_or(experiment.current));
   if (!generation->record.status.ok()) return generation->record.status;
   return generation;
-}
-
-// Puts all that was added to the generation behind `frames`, which has the rows of its snapshot.
-absl::Status ReadAdditions(const CatalogueView& view, const StoredGeneration& generation, retrieval::Frames* frames) {
-  const auto entries = view.Additions(generation);
-  if (!entries.ok()) return entries.status();
-  const auto dimension = static_cast<size_t>(frames->dimension);
-  frames->values.resize(static_cast<size_t>(generation.record.total_rows) * dimension);
-  for (const AdditionEntry& entry : *entries) {
-    const absl::Span<float> values(frames->values.data() + entry.first_id * dimension, entry.rows * dimension);
-    const absl::Status status = view.ReadAddition(entry, values);
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
 }
 
 absl::Status NotFoldable(std::string_view name, const char* why) {
@@ -82,15 +69,8 @@ absl::StatusOr<LoadedExperiment> Store::Load(
   guard.unlock();
   if (!snapshot.ok()) return snapshot.status();
 
-  const GenerationInfo& info = generation.record.info;
-  auto frames = (*snapshot)->ReadFrames(info, generation.record.total_rows);
+  auto frames = ReadGeneration(**view, generation, **snapshot, read_index);
   if (!frames.ok()) return frames.status();
-  absl::Status status = ReadAdditions(**view, generation, &*frames);
-  if (status.ok()) {
-    status = (*snapshot)->ReadIndex(
-        [&](ByteSource source) { return read_index(info, frames->view().Slice(0, info.rows), source); });
-  }
-  if (!status.ok()) return status;
   return LoadedExperiment{RecordOf(*experiment, generation), *std::move(frames)};
 }
 
