@@ -1,30 +1,16 @@
 #include "server/storage/addition_table.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "server/base/checksum.h"
 #include "server/storage/file.h"
-#include "server/storage/quoted.h"
 #include "server/storage/row_checksum.h"
 
 namespace kith::storage {
 namespace {
 
-std::string DigestOf(absl::Span<const char> bytes) {
-  Sha256 sha256;
-  sha256.Update(bytes.data(), bytes.size());
-  return sha256.Finish();
-}
-
 std::string AdditionChecksum(int64_t generation_id, int64_t first_id, int64_t rows) {
   return RowChecksum("additions").Add(generation_id).Add(first_id).Add(rows).Finish();
-}
-
-absl::Status AdditionDamage(const Database& database, const CurrentGeneration& current, int64_t first_id) {
-  return Damage(database.path(), absl::StrCat("what was added to experiment ", Quoted(current.record.name),
-                                              " from row ", first_id, " on"));
 }
 
 // Fills `out` with an addition's values. False where its chunks are not what was written.
@@ -43,17 +29,6 @@ absl::StatusOr<bool> ReadChunks(const Database& database, int64_t addition_id, a
 
 }  // namespace
 
-std::vector<Chunk> CutIntoChunks(retrieval::FrameView frames) {
-  std::vector<Chunk> chunks;
-  absl::Span<const char> rest(reinterpret_cast<const char*>(frames.data), frames.size() * sizeof(float));
-  while (!rest.empty()) {
-    const absl::Span<const char> piece = rest.first(std::min(rest.size(), kChunkBytes));
-    chunks.push_back({piece, DigestOf(piece)});
-    rest.remove_prefix(piece.size());
-  }
-  return chunks;
-}
-
 absl::Status InsertAddition(const Database& database, int64_t generation_id, int64_t first_id, int64_t rows,
                             const std::vector<Chunk>& chunks) {
   absl::Status status =
@@ -69,28 +44,39 @@ absl::Status InsertAddition(const Database& database, int64_t generation_id, int
   return status;
 }
 
-absl::Status ReadAdditions(const Database& database, const CurrentGeneration& current, retrieval::Frames* frames) {
-  const int64_t total_rows = current.record.total_rows;
-  int64_t next_id = frames->rows();
-  frames->values.resize(static_cast<size_t>(total_rows) * frames->dimension);
+absl::StatusOr<std::vector<AdditionEntry>> ListAdditions(const Database& database, const StoredGeneration& generation) {
+  const GenerationRecord& record = generation.record;
+  const auto damage = [&](int64_t from) {
+    return Damage(database.path(),
+                  absl::StrCat("what was added to generation ", record.info.number, " from row ", from, " on"));
+  };
+  std::vector<AdditionEntry> entries;
+  int64_t next_id = record.info.rows;
   Query query(database, "SELECT id, first_id, rows, checksum FROM additions WHERE generation = ? ORDER BY first_id",
-              current.id);
+              generation.id);
   while (query.Next()) {
-    const int64_t first_id = query.Integer(1);
-    const int64_t rows = query.Integer(2);
-    if (query.Text(3) != AdditionChecksum(current.id, first_id, rows) || first_id != next_id ||
-        rows > total_rows - next_id) {
-      return AdditionDamage(database, current, next_id);
+    const AdditionEntry entry = {query.Integer(0), query.Integer(1), query.Integer(2)};
+    if (query.Text(3) != AdditionChecksum(generation.id, entry.first_id, entry.rows) || entry.first_id != next_id ||
+        entry.rows > record.total_rows - next_id) {
+      return damage(next_id);
     }
-    float* values = frames->values.data() + static_cast<size_t>(first_id) * frames->dimension;
-    const size_t bytes = static_cast<size_t>(rows) * frames->dimension * sizeof(float);
-    const auto sound = ReadChunks(database, query.Integer(0), {reinterpret_cast<char*>(values), bytes});
-    if (!sound.ok()) return sound.status();
-    if (!*sound) return AdditionDamage(database, current, first_id);
-    next_id += rows;
+    next_id += entry.rows;
+    entries.push_back(entry);
   }
   if (!query.status().ok()) return query.status();
-  return next_id == total_rows ? absl::OkStatus() : AdditionDamage(database, current, next_id);
+  if (next_id != record.total_rows) return damage(next_id);
+  return entries;
+}
+
+absl::Status ReadAddition(const Database& database, const AdditionEntry& entry, absl::Span<float> out) {
+  const auto sound = ReadChunks(database, entry.id, {reinterpret_cast<char*>(out.data()), out.size() * sizeof(float)});
+  if (!sound.ok()) return sound.status();
+  if (*sound) return absl::OkStatus();
+  return Damage(database.path(), absl::StrCat("what was added from row ", entry.first_id, " on"));
+}
+
+absl::Status DeleteAdditionsBefore(const Database& database, int64_t generation_id, int64_t row) {
+  return Query(database, "DELETE FROM additions WHERE generation = ? AND first_id < ?", generation_id, row).Run();
 }
 
 }  // namespace kith::storage

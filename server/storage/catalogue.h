@@ -1,10 +1,10 @@
-// The catalogue: what is committed. Each call that writes is one transaction, on disk when it returns OK.
-//
-// Not thread-safe; several Catalogues and CatalogueReaders of one file may be used at the same time. Errors as in
-// store.h.
+// What a catalogue has to do: it knows what is committed, while the snapshots themselves lie elsewhere
+// (snapshot_store.h). Each call that writes is one transaction, durable when it returns OK and without effect
+// otherwise. Errors as in store.h.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -14,79 +14,118 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/storage/addition_table.h"
-#include "server/storage/experiment_table.h"
+#include "absl/types/span.h"
+#include "server/storage/chunks.h"
+#include "server/storage/entries.h"
 #include "server/storage/records.h"
-#include "server/storage/sqlite.h"
 
 namespace kith::storage {
 
-// The catalogue as it stood at the first call, whatever is committed meanwhile.
-class CatalogueReader {
+// A catalogue as it stood at the first call, whatever is committed meanwhile. Not thread-safe.
+class CatalogueView {
  public:
-  static absl::StatusOr<CatalogueReader> Open(const std::string& path);
+  virtual ~CatalogueView() = default;
 
-  // EXPERIMENT_NOT_FOUND; DATA_LOSS STORAGE where its row is damaged.
-  absl::StatusOr<CurrentGeneration> Find(std::string_view name) const;
+  // All of them in the order of the names' bytes; damaged ones have a bad status.
+  virtual absl::StatusOr<std::vector<StoredExperiment>> List() const = 0;
 
-  // See addition_table.h.
-  absl::Status ReadAdditions(const CurrentGeneration& current, retrieval::Frames* frames) const;
+  // EXPERIMENT_NOT_FOUND. Damage is told by the statuses in it.
+  virtual absl::StatusOr<StoredExperiment> Find(std::string_view name) const = 0;
 
- private:
-  CatalogueReader(Database database) : database_(std::move(database)) {}
+  // See ListAdditions and ReadAddition.
+  virtual absl::StatusOr<std::vector<AdditionEntry>> Additions(const StoredGeneration& generation) const = 0;
+  virtual absl::Status ReadAddition(const AdditionEntry& entry, absl::Span<float> out) const = 0;
 
-  Database database_;
+  // What was done on the experiment within kRequestLifetime or longer ago. DATA_LOSS STORAGE.
+  virtual absl::StatusOr<std::vector<RequestEntry>> Requests(std::string_view name) const = 0;
+
+  // What is wrong with it beyond what the other calls notice: its own structure, rows that belong to nothing, pins.
+  virtual std::vector<absl::Status> Faults() const = 0;
+
+  // Writes all of it as a catalogue of a data folder; there is no such file yet.
+  virtual absl::Status CopyTo(const std::string& path) const = 0;
 };
 
+// An addition with its values' digests, which take a while and are not computed inside a transaction.
+struct PreparedAddition {
+  const Addition* addition;
+  std::vector<Chunk> chunks;
+};
+
+// What a change left.
+struct Changed {
+  ExperimentRecord record;
+  std::vector<std::string> removed;  // snapshots that the catalogue does not know any more, or never will
+};
+
+// Not thread-safe but for View().
 class Catalogue {
  public:
-  // See OpenCatalogueDatabase.
-  static absl::StatusOr<Catalogue> Open(const std::string& path, bool may_create);
+  virtual ~Catalogue() = default;
 
-  absl::StatusOr<std::vector<ExperimentRecord>> List() const;
+  virtual absl::StatusOr<std::unique_ptr<CatalogueView>> View() const = 0;
 
-  // Damaged rows have a bad record.status.
-  absl::StatusOr<std::optional<CurrentGeneration>> Find(std::string_view name) const;
+  // As CatalogueView has them, at this moment.
+  virtual absl::StatusOr<std::vector<StoredExperiment>> List() const = 0;
+  virtual absl::StatusOr<std::optional<StoredExperiment>> Find(std::string_view name) const = 0;
 
-  // The folders of all snapshots; nothing where damage leaves that open.
-  absl::StatusOr<std::optional<std::set<std::string>>> Snapshots() const;
+  // The names of all snapshots; nothing where damage leaves that open.
+  virtual absl::StatusOr<std::optional<std::set<std::string>>> Snapshots() const = 0;
 
   struct Committed {
     CommitRecord record;
-    std::vector<std::string> removed;  // snapshots that the catalogue does not know any more, or never will
+    std::vector<std::string> removed;  // as in Changed
   };
-  // Makes `generation` the current one if its number is the next. Errors as Store::CommitGeneration.
-  absl::StatusOr<Committed> Commit(std::string_view name, const GenerationInfo& generation,
-                                   const SnapshotEntry& snapshot, const std::optional<Request>& request,
-                                   absl::Time now);
+  // Makes `generation` the current one if its number is the next, and keeps so many. Errors as
+  // Store::CommitGeneration.
+  virtual absl::StatusOr<Committed> Commit(std::string_view name, const GenerationInfo& generation,
+                                           const SnapshotEntry& snapshot, const std::optional<Request>& request,
+                                           int keep, absl::Time now) = 0;
 
-  // Errors as Store::Append.
-  absl::StatusOr<AddRecord> Append(std::string_view name, int64_t generation, retrieval::FrameView frames,
-                                   const std::vector<Chunk>& chunks, const std::optional<Request>& request,
-                                   absl::Time now);
+  // All in one transaction, one answer each. Errors as Store::Append; where the transaction fails, all have its error.
+  virtual std::vector<absl::StatusOr<AddRecord>> Append(absl::Span<const PreparedAddition* const> additions,
+                                                        absl::Time now) = 0;
+
+  // Errors as Store::Rollback.
+  virtual absl::StatusOr<ExperimentRecord> Rollback(std::string_view name, std::optional<int64_t> to,
+                                                    absl::Time now) = 0;
+
+  // Puts `snapshot`, with the first `rows` rows, in place of the snapshot of `generation` (its id and number count),
+  // and forgets the additions before row `rows`. ABORTED INTERNAL where the generation is gone, or more of it is in its
+  // snapshot already.
+  virtual absl::StatusOr<Changed> Fold(std::string_view name, const StoredGeneration& generation, int64_t rows,
+                                       const SnapshotEntry& snapshot) = 0;
+
+  // EXPERIMENT_NOT_FOUND.
+  virtual absl::Status SetPinned(std::string_view name, bool pinned) = 0;
+
+  // Puts an experiment of another catalogue in, as `experiment` has it, with additions, request ids and pin;
+  // `snapshots` are those that its generations get, one each, in their order. ALREADY_EXISTS BAD_PARAMETER where there
+  // is one of its name, unless `replace`.
+  virtual absl::StatusOr<Changed> Restore(const CatalogueView& from, const StoredExperiment& experiment,
+                                          const std::vector<SnapshotEntry>& snapshots, bool replace) = 0;
 
   // Gives the snapshots that the catalogue does not know any more. EXPERIMENT_NOT_FOUND.
-  absl::StatusOr<std::vector<std::string>> Delete(std::string_view name);
+  virtual absl::StatusOr<std::vector<std::string>> Delete(std::string_view name) = 0;
 
   // See request_table.h.
-  absl::StatusOr<std::optional<RequestRecord>> FindRequest(std::string_view name, std::string_view request_id,
-                                                           absl::Time now) const;
-  absl::StatusOr<std::optional<RequestRecord>> FindAnswer(std::string_view name, RequestKind kind,
-                                                          const std::optional<Request>& request, absl::Time now) const;
+  virtual absl::StatusOr<std::optional<RequestRecord>> FindRequest(std::string_view name, std::string_view request_id,
+                                                                   absl::Time now) const = 0;
+  virtual absl::StatusOr<std::optional<RequestRecord>> FindAnswer(std::string_view name, RequestKind kind,
+                                                                  const std::optional<Request>& request,
+                                                                  absl::Time now) const = 0;
 
-  // Gives some of the space of deleted rows back to the file system. True while there is more.
-  absl::StatusOr<bool> Shrink();
-
- private:
-  explicit Catalogue(Database database) : database_(std::move(database)) {}
-
-  Database database_;
+  // Gives some of the space of what was deleted back. True while there is more.
+  virtual absl::StatusOr<bool> Shrink() = 0;
 };
 
 // EXPERIMENT_NOT_FOUND.
 absl::Status NoExperiment(std::string_view name);
 
-// The number that the experiment's next generation gets.
-int64_t NextNumber(const std::optional<CurrentGeneration>& current);
+// ALREADY_EXISTS BAD_PARAMETER; `names` is for the message.
+absl::Status ExperimentsExist(std::string_view names);
+
+// BAD_PARAMETER that names the generations there are.
+absl::Status NoGeneration(const StoredExperiment& experiment, int64_t number);
 
 }  // namespace kith::storage

@@ -1,6 +1,7 @@
 #include "server/storage/request_table.h"
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
@@ -30,32 +31,53 @@ std::string Checksum(std::string_view experiment, std::string_view request_id, c
 
 int64_t OldestMicros(absl::Time now) { return absl::ToUnixMicros(now - kRequestLifetime); }
 
+constexpr char kSelect[] =
+    "SELECT request_id, kind, digest, first_id, rows, total_rows, generation, created, checksum FROM requests"
+    " WHERE experiment = ?";
+
+// The current row of a query that starts with kSelect.
+absl::StatusOr<RequestEntry> Read(const Query& query, const Database& database, std::string_view experiment) {
+  RequestEntry entry;
+  entry.id = query.Text(0);
+  RequestRecord& record = entry.record;
+  record.kind = query.Text(1) == KindName(RequestKind::kTrain) ? RequestKind::kTrain : RequestKind::kAdd;
+  record.digest = query.Text(2);
+  record.first_id = query.Integer(3);
+  record.rows = query.Integer(4);
+  record.total_rows = query.Integer(5);
+  record.generation = query.Integer(6);
+  const int64_t created = query.Integer(7);
+  entry.created = absl::FromUnixMicros(created);
+  if (query.Text(8) == Checksum(experiment, entry.id, record, created)) return entry;
+  return Damage(database.path(), absl::StrCat("the row of request ", Quoted(entry.id), " of experiment ",
+                                              Quoted(experiment), " fails its checksum"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<RequestRecord>> FindRequest(const Database& database, std::string_view experiment,
                                                          std::string_view request_id, absl::Time now) {
-  Query query(database,
-              "SELECT kind, digest, first_id, rows, total_rows, generation, created, checksum FROM requests"
-              " WHERE experiment = ? AND request_id = ?",
-              experiment, request_id);
-  std::optional<RequestRecord> record;
-  if (query.Next()) {
-    record.emplace();
-    record->kind = query.Text(0) == KindName(RequestKind::kTrain) ? RequestKind::kTrain : RequestKind::kAdd;
-    record->digest = query.Text(1);
-    record->first_id = query.Integer(2);
-    record->rows = query.Integer(3);
-    record->total_rows = query.Integer(4);
-    record->generation = query.Integer(5);
-    const int64_t created = query.Integer(6);
-    if (query.Text(7) != Checksum(experiment, request_id, *record, created)) {
-      return Damage(database.path(), absl::StrCat("the row of request ", Quoted(request_id), " of experiment ",
-                                                  Quoted(experiment), " fails its checksum"));
-    }
-    if (created < OldestMicros(now)) record.reset();
+  Query query(database, absl::StrCat(kSelect, " AND request_id = ?"), experiment, request_id);
+  if (!query.Next()) {
+    if (!query.status().ok()) return query.status();
+    return std::nullopt;
+  }
+  const auto entry = Read(query, database, experiment);
+  if (!entry.ok()) return entry.status();
+  if (entry->created < now - kRequestLifetime) return std::nullopt;
+  return entry->record;
+}
+
+absl::StatusOr<std::vector<RequestEntry>> ListRequests(const Database& database, std::string_view experiment) {
+  std::vector<RequestEntry> entries;
+  Query query(database, kSelect, experiment);
+  while (query.Next()) {
+    auto entry = Read(query, database, experiment);
+    if (!entry.ok()) return entry.status();
+    entries.push_back(*std::move(entry));
   }
   if (!query.status().ok()) return query.status();
-  return record;
+  return entries;
 }
 
 absl::StatusOr<std::optional<RequestRecord>> FindAnswer(const Database& database, std::string_view experiment,

@@ -3,10 +3,12 @@
 
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/storage/entries.h"
 #include "server/storage/records.h"
 #include "server/storage/sqlite.h"
 
@@ -21,6 +23,9 @@ absl::StatusOr<std::optional<RequestRecord>> FindRequest(const Database& databas
 absl::StatusOr<std::optional<RequestRecord>> FindAnswer(const Database& database, std::string_view experiment,
                                                         RequestKind kind, const std::optional<Request>& request,
                                                         absl::Time now);
+
+// All of an experiment, whatever their age. DATA_LOSS STORAGE.
+absl::StatusOr<std::vector<RequestEntry>> ListRequests(const Database& database, std::string_view experiment);
 
 // Called inside a transaction, after FindAnswer found nothing. Requests older than kRequestLifetime go.
 absl::Status InsertRequest(const Database& database, std::string_view experiment, std::string_view request_id,

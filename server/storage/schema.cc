@@ -5,8 +5,10 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "server/base/status.h"
 #include "server/storage/file.h"
+#include "server/storage/reign_table.h"
 
 namespace kith::storage {
 namespace {
@@ -78,8 +80,39 @@ CREATE TABLE requests (
 CREATE INDEX requests_created ON requests (created);
 )sql";
 
+constexpr const char* kVersion2 = R"sql(
+-- The kept generations in the order in which they became current; one row each.
+CREATE TABLE reigns (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  generation INTEGER NOT NULL UNIQUE REFERENCES generations (id) ON DELETE CASCADE,
+  since      INTEGER NOT NULL,
+  checksum   TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE pins (
+  experiment TEXT PRIMARY KEY REFERENCES experiments (name) ON DELETE CASCADE,
+  checksum   TEXT NOT NULL
+) STRICT;
+)sql";
+
+// In version 1 every generation is a current one.
+absl::Status GiveEachGenerationItsReign(Database& database) {
+  Query query(database, "SELECT id, created FROM generations ORDER BY id");
+  absl::Status status;
+  while (status.ok() && query.Next()) {
+    status = InsertReign(database, query.Integer(0), absl::FromUnixMicros(query.Integer(1)));
+  }
+  return status.ok() ? query.status() : status;
+}
+
+absl::Status Nothing(Database&) { return absl::OkStatus(); }
+
 // The step from version i to i + 1. Released steps never change.
-constexpr const char* kMigrations[] = {kVersion1};
+struct Step {
+  const char* sql;
+  absl::Status (*rest)(Database&);
+};
+constexpr Step kMigrations[] = {{kVersion1, Nothing}, {kVersion2, GiveEachGenerationItsReign}};
 constexpr int64_t kNewestVersion = std::size(kMigrations);
 
 absl::StatusOr<int64_t> Number(const Database& database, std::string_view sql) {
@@ -134,8 +167,9 @@ absl::Status Migrate(Database& database) {
   for (int64_t step = *version; step < kNewestVersion; ++step) {
     auto transaction = Transaction::Begin(database, Transaction::Kind::kWrite);
     if (!transaction.ok()) return transaction.status();
-    absl::Status status = database.Execute(absl::StrCat(kMigrations[step], "PRAGMA user_version = ", step + 1, ";",
+    absl::Status status = database.Execute(absl::StrCat(kMigrations[step].sql, "PRAGMA user_version = ", step + 1, ";",
                                                         "PRAGMA application_id = ", kApplicationId, ";"));
+    if (status.ok()) status = kMigrations[step].rest(database);
     if (status.ok()) status = transaction->Commit();
     if (!status.ok()) return status;
   }

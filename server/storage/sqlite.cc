@@ -2,15 +2,14 @@
 
 #include <cerrno>
 
-#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
 #include "server/storage/file.h"
+#include "server/storage/outcome.h"
 
 namespace kith::storage {
 namespace {
 
-constexpr char kOutcomeUnknownUrl[] = "kith/outcome-unknown";
 constexpr int kBusyMilliseconds = 10'000;
 
 // The errno of the last failed call on the database's file or its write-ahead log. sqlite3_system_errno() is not
@@ -53,7 +52,7 @@ absl::Status ErrorOf(const std::string& path, int extended_code, int system_erro
   absl::Status status = Error(Reason::kStorage, absl::StrCat(path, ": ", text, " (SQLite error ", extended_code,
                                                              "); check the disk and that the server may write there"));
   if (extended_code == SQLITE_IOERR_FSYNC || extended_code == SQLITE_IOERR_DIR_FSYNC) {
-    status.SetPayload(kOutcomeUnknownUrl, absl::Cord());
+    return WithUnknownOutcome(std::move(status));
   }
   return status;
 }
@@ -79,6 +78,17 @@ absl::Status Database::LastError() const {
 absl::Status Database::Execute(const std::string& sql) {
   const int result = sqlite3_exec(handle(), sql.c_str(), nullptr, nullptr, nullptr);
   return result == SQLITE_OK ? absl::OkStatus() : LastError();
+}
+
+absl::Status Database::CopyTo(const std::string& path) const {
+  auto copy = Open(path, Mode::kReadWriteCreate);
+  if (!copy.ok()) return copy.status();
+  const absl::Status status = copy->Execute("PRAGMA synchronous = OFF");
+  if (!status.ok()) return status;
+  sqlite3_backup* backup = sqlite3_backup_init(copy->handle(), "main", handle(), "main");
+  if (backup == nullptr) return copy->LastError();
+  sqlite3_backup_step(backup, -1);
+  return sqlite3_backup_finish(backup) == SQLITE_OK ? absl::OkStatus() : copy->LastError();
 }
 
 Query::Query(const Database& database, std::string_view sql, Prepared) : database_(database) {
@@ -145,7 +155,5 @@ Transaction::~Transaction() {
 }
 
 absl::Status Transaction::Commit() { return database_->Execute("COMMIT"); }
-
-bool OutcomeUnknown(const absl::Status& status) { return status.GetPayload(kOutcomeUnknownUrl).has_value(); }
 
 }  // namespace kith::storage

@@ -28,6 +28,9 @@ class Database {
   // Runs statements that give no rows, separated by semicolons.
   absl::Status Execute(const std::string& sql);
 
+  // Writes all of it, as the current transaction sees it, into the file `path`, which is not there yet. Not synced.
+  absl::Status CopyTo(const std::string& path) const;
+
   const std::string& path() const { return path_; }
   sqlite3* handle() const { return handle_.get(); }
 
@@ -99,7 +102,7 @@ class Transaction {
   Transaction(Transaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
   Transaction& operator=(Transaction&&) = delete;
 
-  // On disk when it returns OK. After an error nothing of it is seen by anyone, but see OutcomeUnknown.
+  // On disk when it returns OK. After an error nothing of it is seen by anyone, but see outcome.h.
   absl::Status Commit();
 
  private:
@@ -107,9 +110,5 @@ class Transaction {
 
   Database* database_;
 };
-
-// True for the error of a Commit whose last sync failed: all of the transaction was written, so that after a crash it
-// may be found committed. What it speaks of must not be removed.
-bool OutcomeUnknown(const absl::Status& status);
 
 }  // namespace kith::storage

@@ -4,7 +4,7 @@
 //
 //   lock                         held by the process that uses the folder, see lock.h
 //   catalogue.sqlite             experiments, generations, additions not in a snapshot, request ids: catalogue.h
-//   snapshots/<random id>/       one generation as faiss and numpy read it: snapshot.h
+//   snapshots/<random id>/       one generation as faiss and numpy read it: snapshot_store.h
 //     index.faiss
 //     total_fea.npy              float32 [rows, dimension]
 //     manifest.json              what it is, and each file's size and SHA-256
@@ -41,6 +41,21 @@ struct StoreOptions {
   int keep_generations = 2;  // of each experiment, the current one included; 1 or more
 };
 
+class Catalogue;
+class SnapshotStore;
+
+// What a store is made of.
+struct StoreParts {
+  StoreParts();
+  ~StoreParts();
+  StoreParts(StoreParts&&) noexcept;
+
+  std::unique_ptr<Catalogue> catalogue;
+  std::unique_ptr<SnapshotStore> snapshots;
+  std::string scratch_path;    // a folder that is there
+  std::shared_ptr<void> lock;  // let go with the store
+};
+
 // Thread-safe. Writing and reading of snapshots do not hold up the other calls.
 class Store {
  public:
@@ -48,6 +63,9 @@ class Store {
   // folder cannot be made or written, or another process (named in the message) uses it; FAILED_PRECONDITION STORAGE
   // where a newer version of Kith wrote it.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& data_dir, StoreOptions options = {});
+
+  // Of parts that are open already; removes the snapshots that the catalogue does not know.
+  static absl::StatusOr<std::unique_ptr<Store>> Make(StoreParts parts, StoreOptions options);
 
   ~Store();
   Store(const Store&) = delete;

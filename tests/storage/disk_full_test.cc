@@ -92,6 +92,24 @@ TEST_F(DiskFullTest, AFailedAppendChangesNothing) {
   ExpectAnna(1);
 }
 
+TEST_F(DiskFullTest, ACommitThatFailsFailsForAllWhoShareIt) {
+  ASSERT_TRUE(Train("bob", trained_.view(), "bob's").ok());
+  const std::vector<Addition> additions = {{"anna", 1, added_.view(), Request{"r", "digest"}},
+                                           {"bob", 1, added_.view(), std::nullopt},
+                                           {"carl", 1, added_.view(), std::nullopt},
+                                           {"anna", 1, added_.view(), std::nullopt}};
+  {
+    const FileSizeLimit limit(150'000);
+    for (const auto& answer : store_->Append(additions)) EXPECT_THAT(answer, kDiskFull);
+  }
+  ExpectAnna(0);
+  EXPECT_EQ(store_->Get("bob")->total_rows, 100);
+  EXPECT_EQ(*store_->FindRequest("anna", "r"), std::nullopt);
+  EXPECT_EQ(store_->Append(additions).back()->first_id, 300);
+  Open();
+  ExpectAnna(2);
+}
+
 // The limit moves through every place at which a save, an Add and a Delete write.
 TEST_F(DiskFullTest, WhereverItHappensNothingIsHalfThere) {
   int additions = 0;

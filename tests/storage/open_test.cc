@@ -2,7 +2,6 @@
 #include <sys/wait.h>
 
 #include "absl/strings/str_cat.h"
-#include "server/storage/sqlite.h"
 #include "tests/storage/storage_fixture.h"
 
 namespace kith::storage {
@@ -12,16 +11,7 @@ using absl::StatusCode;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-class OpenTest : public StorageTest {
- protected:
-  // Runs statements on the catalogue from outside; no store may be open.
-  void Execute(const std::string& sql) {
-    auto database = Database::Open(catalogue_path(), Database::Mode::kReadWriteCreate);
-    ASSERT_TRUE(database.ok()) << database.status();
-    const absl::Status status = database->Execute(sql);
-    ASSERT_TRUE(status.ok()) << status;
-  }
-};
+using OpenTest = StorageTest;
 
 TEST_F(OpenTest, MakesTheFolderAndItsParents) {
   const auto store = Store::Open((folder_ / "a/b/c").string());

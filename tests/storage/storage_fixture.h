@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "server/base/ids.h"
 #include "server/base/status.h"
+#include "server/storage/sqlite.h"
 #include "server/storage/store.h"
 
 namespace kith::storage {
@@ -74,6 +75,7 @@ class StorageTest : public ::testing::Test {
     store_.reset();
     StoreOptions options;
     options.now = [this] { return now_; };
+    options.keep_generations = keep_generations_;
     auto store = Store::Open(data_dir(), std::move(options));
     if (!store.ok()) throw std::runtime_error(store.status().ToString());
     store_ = *std::move(store);
@@ -112,6 +114,14 @@ class StorageTest : public ::testing::Test {
     return loaded;
   }
 
+  // Runs statements on the catalogue, beside the open store or without one.
+  void Execute(const std::string& sql) {
+    auto database = Database::Open(catalogue_path(), Database::Mode::kReadWriteCreate);
+    ASSERT_TRUE(database.ok()) << database.status();
+    const absl::Status status = database->Execute(sql);
+    ASSERT_TRUE(status.ok()) << status;
+  }
+
   std::vector<std::string> Snapshots() const {
     std::vector<std::string> names;
     for (const auto& entry : fs::directory_iterator(data_dir() + "/snapshots")) {
@@ -131,6 +141,7 @@ class StorageTest : public ::testing::Test {
 
   fs::path folder_;
   absl::Time now_ = absl::FromUnixSeconds(1'700'000'000);
+  int keep_generations_ = 2;
   std::unique_ptr<Store> store_;
 };
 

@@ -98,7 +98,8 @@ TEST_F(StoreTest, ASnapshotIsPlainFilesThatOthersRead) {
   EXPECT_EQ(committed->experiment.generation.bytes, bytes);
 }
 
-TEST_F(StoreTest, ANewGenerationReplacesTheOldOneWithItsAdditions) {
+TEST_F(StoreTest, WhereOneIsKeptANewGenerationReplacesTheOldOneWithItsAdditions) {
+  keep_generations_ = 1;
   const auto old_frames = MakeFrames(50, 4, 1);
   const auto new_frames = MakeFrames(20, 8, 2);
   Open();
