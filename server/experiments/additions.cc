@@ -40,6 +40,13 @@ absl::Status Registry::CheckAddable(const Experiment& experiment) {
                             std::string(experiment.failure.message())));
 }
 
+absl::Status Registry::CheckAddition(const std::string& name) const {
+  const auto found = FindExperiment(name);
+  if (!found.ok()) return found.status();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return CheckAddable(**found);
+}
+
 void Registry::Add(const std::string& name, retrieval::FrameView frames,
                    const std::optional<storage::Request>& request, OnAdded done) {
   const auto found = FindExperiment(name);

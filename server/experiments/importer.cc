@@ -113,6 +113,18 @@ absl::StatusOr<retrieval::Frames> ReadFrames(const std::string& folder, int64_t 
   return frames;
 }
 
+// The index, and the frames twice: as they are read, and as they are searched.
+absl::StatusOr<MemoryBudget::Reservation> ReserveFor(const std::string& folder, const storage::InputFile& index,
+                                                     MemoryBudget* budget) {
+  const auto frames = OpenUnpacked(folder, retrieval::kUnpackedFrames);
+  if (!frames.ok()) return frames.status();
+  const auto frame_bytes = frames->Size();
+  if (!frame_bytes.ok()) return frame_bytes.status();
+  const auto index_bytes = index.Size();
+  if (!index_bytes.ok()) return index_bytes.status();
+  return budget->Reserve(*index_bytes + 2 * *frame_bytes, "importing this index");
+}
+
 }  // namespace
 
 int ReadIndexFile(const std::string& file, const std::string& folder, const std::string& max_frame_bytes) {
@@ -126,7 +138,7 @@ int ReadIndexFile(const std::string& file, const std::string& folder, const std:
   return 1;
 }
 
-absl::StatusOr<ImportedIndex> ReadImport(const IndexFile& file, const ImportOptions& options,
+absl::StatusOr<ImportedIndex> ReadImport(const IndexFile& file, const ImportOptions& options, MemoryBudget* budget,
                                          const std::function<bool()>& cancelled, ImportObserver on_measured) {
   const std::string folder = file.folder.PathOf("unpacked");
   if (absl::Status status = storage::MakeFolder(folder); !status.ok()) return status;
@@ -136,11 +148,13 @@ absl::StatusOr<ImportedIndex> ReadImport(const IndexFile& file, const ImportOpti
   if (!result.ok()) return result.status();
   if (absl::Status status = OutcomeOf(*result, options); !status.ok()) return status;
 
-  auto frames = ReadFrames(folder, MostFrameBytes(file, options));
-  if (!frames.ok()) return frames.status();
   auto source = OpenUnpacked(folder, retrieval::kUnpackedIndex);
   if (!source.ok()) return source.status();
-  ImportedIndex imported{nullptr, *std::move(frames)};
+  auto memory = ReserveFor(folder, *source, budget);
+  if (!memory.ok()) return memory.status();
+  auto frames = ReadFrames(folder, MostFrameBytes(file, options));
+  if (!frames.ok()) return frames.status();
+  ImportedIndex imported{nullptr, *std::move(frames), *std::move(memory)};
   auto index = retrieval::AdoptIndex([&](absl::Span<char> out) { return source->Read(out); }, imported.frames.view(),
                                      retrieval::NprobeInName(file.name), file.sha256, on_measured);
   if (!index.ok()) return index.status();

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/subprocess.h"
+#include "server/experiments/memory_budget.h"
 #include "server/retrieval/frames.h"
 #include "server/retrieval/index.h"
 #include "server/storage/scratch.h"
@@ -50,7 +51,8 @@ struct IndexFile {
 
 struct ImportedIndex {
   std::unique_ptr<retrieval::Index> index;
-  retrieval::Frames frames;  // those in it
+  retrieval::Frames frames;          // those in it
+  MemoryBudget::Reservation memory;  // of both
 };
 
 // Told that the file has been checked, then how far the recall measurement is; false stops it.
@@ -59,7 +61,7 @@ using ImportObserver = absl::FunctionRef<bool(int64_t done, int64_t total)>;
 // Reads `file` in a process of its own, then what that found. BAD_INDEX for whatever is wrong with the file;
 // MEMORY_BUDGET; STORAGE; INTERNAL where the process cannot be started; CANCELLED where `cancelled` or the observer
 // said so.
-absl::StatusOr<ImportedIndex> ReadImport(const IndexFile& file, const ImportOptions& options,
+absl::StatusOr<ImportedIndex> ReadImport(const IndexFile& file, const ImportOptions& options, MemoryBudget* budget,
                                          const std::function<bool()>& cancelled, ImportObserver on_measured);
 
 }  // namespace kith::experiments

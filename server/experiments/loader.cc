@@ -60,4 +60,9 @@ absl::StatusOr<LoadedGeneration> LoadGeneration(storage::Store* store, MemoryBud
   return LoadedGeneration{std::move(loaded->experiment), std::move(generation)};
 }
 
+absl::Status WriteIndex(const Generation& generation, storage::ByteSink sink) {
+  const std::shared_lock<FairSharedMutex> unchanged(generation.additions);
+  return retrieval::WriteIndex(*generation.index, sink);
+}
+
 }  // namespace kith::experiments

@@ -10,6 +10,7 @@
 #include "server/experiments/experiment.h"
 #include "server/experiments/memory_budget.h"
 #include "server/storage/store.h"
+#include "server/storage/streams.h"
 
 namespace kith::experiments {
 
@@ -31,5 +32,9 @@ struct LoadedGeneration {
 absl::StatusOr<LoadedGeneration> LoadGeneration(storage::Store* store, MemoryBudget* budget,
                                                 const storage::ExperimentRecord& record,
                                                 std::optional<int64_t> number = std::nullopt);
+
+// Gives the bytes of a generation's index, additions included, to `sink`: what faiss reads. Additions wait meanwhile,
+// searches do not. The sink's error, or INTERNAL.
+absl::Status WriteIndex(const Generation& generation, storage::ByteSink sink);
 
 }  // namespace kith::experiments

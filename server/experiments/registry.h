@@ -75,6 +75,9 @@ class Registry {
   void Add(const std::string& name, retrieval::FrameView frames, const std::optional<storage::Request>& request,
            OnAdded done);
 
+  // What Add would refuse whatever the frames.
+  absl::Status CheckAddition(const std::string& name) const;
+
   // Loads it if it is not in memory; tries again where an earlier attempt failed. Errors as Acquire.
   void Load(const std::string& name, OnChanged done);
 

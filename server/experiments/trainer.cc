@@ -45,8 +45,10 @@ absl::Status ShuttingDown() {
 
 }  // namespace
 
-Trainer::Trainer(storage::Store* store, const TrainerOptions& options)
-    : store_(store), options_(options), pool_(options.concurrent, [options] {
+int64_t TrainingBytes(int64_t rows, int dimension) { return 3 * rows * dimension * int64_t{sizeof(float)}; }
+
+Trainer::Trainer(storage::Store* store, MemoryBudget* budget, const TrainerOptions& options)
+    : store_(store), budget_(budget), options_(options), pool_(options.concurrent, [options] {
         // On Linux a thread has a priority of its own; the OpenMP threads that it starts inherit it.
         setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), options.nice);
         retrieval::SetThreadsOfThisThread(options.threads);
@@ -181,6 +183,8 @@ void Trainer::Run(Training* training) {
   end.status = result.status();
   end.seconds = SecondsSince(start);
   training->request.index_file.reset();
+  training->request.frames = {};
+  training->request.memory = {};
   training->request.lease.reset();  // first, so that whoever is told may train or add again at once
   if (options_.on_finished) options_.on_finished(end);
   training->Tell(result);
@@ -190,6 +194,8 @@ absl::Status Trainer::Check(const std::optional<retrieval::Recipe>& recipe, int6
   const retrieval::Recipe used = RecipeFor(recipe, rows);
   const auto prepared_rows = retrieval::PreparedRows(used, rows);
   if (!prepared_rows.ok()) return prepared_rows.status();
+  const int64_t bytes = TrainingBytes(*prepared_rows, dimension);
+  if (bytes > budget_->limit()) return budget_->Full(bytes, "this training");
   return retrieval::PlanBuild(used, *prepared_rows, dimension).status();
 }
 
@@ -204,16 +210,22 @@ retrieval::Recipe Trainer::RecipeFor(const std::optional<retrieval::Recipe>& ask
 }
 
 absl::Status Trainer::TakeStored(TrainingRequest* request) const {
-  const auto current = request->lease->current();
-  if (current == nullptr) {
+  if (!request->lease->IsTrained()) {
     return Error(Reason::kExperimentNotFound, absl::StrCat("no frames were sent and none are stored under '",
                                                            request->lease->name(), "'; send frames to train it on"));
   }
-  request->frames = current->index->CopyFrames();
+  const auto current = request->lease->Current();
+  if (!current.ok()) return current.status();
+  const retrieval::Index& index = *(*current)->index;
+  auto memory = budget_->Reserve(index.rows() * index.dimension() * int64_t{sizeof(float)},
+                                 absl::StrCat("the frames of '", request->lease->name(), "'"));
+  if (!memory.ok()) return memory.status();
+  request->memory = *std::move(memory);
+  request->frames = index.CopyFrames();
   if (request->recipe) {
     request->recipe = RecipeFor(request->recipe, request->frames.rows());
   } else {
-    request->recipe = current->recipe;
+    request->recipe = (*current)->recipe;
     request->recipe->compression.reset();
     request->recipe->expansion.reset();
   }
@@ -223,7 +235,7 @@ absl::Status Trainer::TakeStored(TrainingRequest* request) const {
 absl::Status Trainer::Train(Training* training) {
   TrainingRequest* const request = &training->request;
   if (stopping_) return ShuttingDown();
-  request->lease->WaitForAddition();
+  request->lease->WaitForChanges();
   if (request->index_file) return Import(training);
   if (!request->frames.values.empty()) {
     request->recipe = RecipeFor(request->recipe, request->frames.rows());
@@ -237,20 +249,25 @@ absl::Status Trainer::Train(Training* training) {
     Report(*request, PhaseOf(phase), done, total);
     return !stopping_;
   };
+  const auto rows = retrieval::PreparedRows(recipe, frames.rows());
+  if (!rows.ok()) return rows.status();
+  auto memory = budget_->Reserve(TrainingBytes(*rows, frames.dimension),
+                                 absl::StrCat("training '", request->lease->name(), "'"));
+  if (!memory.ok()) return memory.status();
   auto prepared = retrieval::PrepareFrames(recipe, frames.view(), observe);
   if (!prepared.ok()) return prepared.status();
   if (prepared->has_value()) frames = **std::move(prepared);
   auto index = retrieval::BuildIndex(recipe, frames.view(), observe);
   if (!index.ok()) return index.status();
 
-  return Commit(training, recipe, frames.view(), *std::move(index));
+  return Commit(training, recipe, frames.view(), *std::move(index), *std::move(memory));
 }
 
 absl::Status Trainer::Import(Training* training) {
   const TrainingRequest& request = training->request;
   Report(request, Phase::kChecking, 0, 0);
   auto imported = ReadImport(
-      *request.index_file, options_.import, [this] { return stopping(); },
+      *request.index_file, options_.import, budget_, [this] { return stopping(); },
       [&](int64_t done, int64_t total) {
         Report(request, Phase::kMeasuring, done, total);
         return !stopping_;
@@ -262,11 +279,11 @@ absl::Status Trainer::Import(Training* training) {
   recipe.metric = imported->index->metric();
   if (report.nprobe > 0) recipe.nprobe = report.nprobe;
   if (report.k_factor > 0) recipe.k_factor = report.k_factor;
-  return Commit(training, recipe, imported->frames.view(), std::move(imported->index));
+  return Commit(training, recipe, imported->frames.view(), std::move(imported->index), std::move(imported->memory));
 }
 
 absl::Status Trainer::Commit(Training* training, const retrieval::Recipe& recipe, retrieval::FrameView frames,
-                             std::unique_ptr<retrieval::Index> index) {
+                             std::unique_ptr<retrieval::Index> index, MemoryBudget::Reservation memory) {
   if (!StartSaving(training->job.get())) return ShuttingDown();
   const TrainingRequest& request = training->request;
   const auto record = store_->CommitGeneration(
@@ -274,7 +291,9 @@ absl::Status Trainer::Commit(Training* training, const retrieval::Recipe& recipe
       [&](storage::ByteSink sink) { return retrieval::WriteIndex(*index, sink); },
       [&](int64_t done, int64_t total) { Report(request, Phase::kSaving, done, total); }, request.request);
   if (!record.ok()) return record.status();
-  if (!record->repeated) request.lease->Replace(record->experiment, std::move(index));
+  if (record->repeated) return absl::OkStatus();
+  memory.Correct(index->bytes());
+  request.lease->Replace(record->experiment, std::move(index), std::move(memory));
   return absl::OkStatus();
 }
 

@@ -18,7 +18,9 @@
 #include "server/base/clock.h"
 #include "server/base/thread_pool.h"
 #include "server/experiments/importer.h"
+#include "server/experiments/memory_budget.h"
 #include "server/experiments/registry.h"
+#include "server/experiments/training_lease.h"
 #include "server/retrieval/frames.h"
 #include "server/retrieval/recipe.h"
 #include "server/storage/store.h"
@@ -52,10 +54,15 @@ struct TrainingRequest {
   // the stored frames are.
   std::optional<retrieval::Recipe> recipe;
   retrieval::Frames frames;             // none: the stored ones
+  MemoryBudget::Reservation memory;     // of `frames`
   std::optional<IndexFile> index_file;  // set: is imported, and nothing is trained
   std::optional<storage::Request> request;
   std::weak_ptr<TrainingObserver> observer;
 };
+
+// What a training on so many frames takes in memory besides the frames, about: the index, a copy of the frames to search
+// in, and one more of them while faiss trains.
+int64_t TrainingBytes(int64_t rows, int dimension);
 
 struct TrainingEnd {
   std::string name;
@@ -81,14 +88,16 @@ struct TrainerOptions {
 // Thread-safe.
 class Trainer {
  public:
-  // `store` has to outlive this.
-  Trainer(storage::Store* store, const TrainerOptions& options);
+  // `store` and `budget` have to outlive this.
+  Trainer(storage::Store* store, MemoryBudget* budget, const TrainerOptions& options);
   // Cancels, and waits until the last training has ended.
   ~Trainer();
 
   const ImportOptions& import_options() const { return options_.import; }
+  MemoryBudget* budget() const { return budget_; }
 
-  // Finds what would make a training on `rows` frames sent fail: BAD_PARAMETER, see PreparedRows and PlanBuild.
+  // Finds what would make a training on `rows` frames sent fail: BAD_PARAMETER, see PreparedRows and PlanBuild;
+  // MEMORY_BUDGET where the whole budget is not enough.
   absl::Status Check(const std::optional<retrieval::Recipe>& recipe, int64_t rows, int dimension) const;
 
   // Queues the training or import, or says at once why not: OVERLOADED, SHUTTING_DOWN. From then on it goes on by
@@ -130,7 +139,7 @@ class Trainer {
   absl::Status Train(Training* training);
   absl::Status Import(Training* training);
   absl::Status Commit(Training* training, const retrieval::Recipe& recipe, retrieval::FrameView frames,
-                      std::unique_ptr<retrieval::Index> index);
+                      std::unique_ptr<retrieval::Index> index, MemoryBudget::Reservation memory);
   retrieval::Recipe RecipeFor(const std::optional<retrieval::Recipe>& asked, int64_t rows) const;
   // Fills in the frames and the recipe where they are to be those of the current generation.
   absl::Status TakeStored(TrainingRequest* request) const;
@@ -138,6 +147,7 @@ class Trainer {
   bool StartSaving(Job* job);
 
   storage::Store* const store_;
+  MemoryBudget* const budget_;
   const TrainerOptions options_;
   std::mutex mutex_;
   std::condition_variable ended_;        // a job has

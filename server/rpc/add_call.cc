@@ -37,9 +37,11 @@ void AddCall::OnReadDone(bool ok) {
 
 void AddCall::OnSendInitialMetadataDone(bool ok) {
   if (!ok || cancelled_) return End(Error(Reason::kCancelled, "the client went away; nothing was added"));
-  // In the experiment's lane: an addition waits for the one before it, and for an export that is being written, and
-  // must not do so in every thread there is.
-  context_.pool->RunInLane(experiment_, [this] { End(Guarded([&] { return Add(); })); });
+  context_.pool->Run([this] {  // the digest of much takes a while
+    const absl::Status status = Guarded([&] { return CheckUpload(); });
+    if (!status.ok()) return End(status);
+    Add();
+  });
 }
 
 absl::Status AddCall::Take() {
@@ -47,38 +49,33 @@ absl::Status AddCall::Take() {
     experiment_ = request_.experiment();
     request_id_ = request_.request_id();
     if (absl::Status status = CheckRequestId(request_id_); !status.ok()) return status;
-    if (absl::Status status = CheckExperiment(); !status.ok()) return status;
+    // Early, so that nobody uploads in vain; Registry::Add looks again.
+    if (absl::Status status = context_.registry->CheckAddition(experiment_); !status.ok()) return status;
     opened_ = true;
     if (!request_.has_frames()) return absl::OkStatus();
   } else if ((!request_.experiment().empty() && request_.experiment() != experiment_) ||
              (!request_.request_id().empty() && request_.request_id() != request_id_)) {
     return Error(Reason::kBadParameter, "experiment and request_id belong into the first message; this one has others");
   }
-  return upload_.Append(request_.frames());
+  return upload_.Append(request_.frames(), context_.trainer->budget());
 }
 
-// Early, so that nobody uploads in vain; Registry::Add looks again.
-absl::Status AddCall::CheckExperiment() const {
-  const auto description = context_.registry->Describe(experiment_);
-  if (!description.ok()) return description.status();
-  if (description->training) {
-    return Error(absl::StatusCode::kFailedPrecondition, Reason::kTrainingInProgress,
-                 absl::StrCat("'", experiment_, "' is being trained; add again when that is done"));
-  }
-  return context_.registry->Find(experiment_).status();
-}
-
-absl::Status AddCall::Add() {
+absl::Status AddCall::CheckUpload() const {
   if (!opened_) return Error(Reason::kBadParameter, "experiment: no message came; the first one names the experiment");
   if (upload_.rows() == 0) return Error(Reason::kEmptyBatch, "frames: there are no rows to add");
-  const auto record =
-      context_.registry->Add(experiment_, upload_.frames().view(), upload_.RequestOf(request_id_, "add"));
-  if (!record.ok()) return record.status();
-  response_->set_first_id(record->first_id);
-  response_->set_rows(record->rows);
-  response_->set_total_rows(record->total_rows);
-  response_->set_generation(record->generation);
   return absl::OkStatus();
+}
+
+void AddCall::Add() {
+  context_.registry->Add(experiment_, upload_.frames().view(), upload_.RequestOf(request_id_, "add"),
+                         [this](const absl::StatusOr<storage::AddRecord>& record) {
+                           if (!record.ok()) return End(record.status());
+                           response_->set_first_id(record->first_id);
+                           response_->set_rows(record->rows);
+                           response_->set_total_rows(record->total_rows);
+                           response_->set_generation(record->generation);
+                           End(absl::OkStatus());
+                         });
 }
 
 void AddCall::End(const absl::Status& status) { Finish(ToGrpc(status)); }

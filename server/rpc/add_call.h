@@ -27,8 +27,8 @@ class AddCall : public grpc::ServerReadReactor<v1::AddRequest> {
  private:
   void Read();
   absl::Status Take();
-  absl::Status CheckExperiment() const;
-  absl::Status Add();
+  absl::Status CheckUpload() const;
+  void Add();
   void End(const absl::Status& status);
 
   const CallGate::Pass pass_;

@@ -1,10 +1,11 @@
-// A call that answers one request with many messages: Export and GetFrames.
+// A call that answers one request with many messages, all of one generation: Export and GetFrames.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -19,18 +20,24 @@ namespace kith::rpc {
 // Bytes of data in one message: small enough to keep both ends busy.
 inline constexpr int64_t kDownloadPiece = 1 << 20;
 
-// Deletes itself when the call is over. The next message is made, in the pool, only once the last one has been taken:
-// a slow client costs the memory of one.
+// Deletes itself when the call is over. The experiment is loaded where it is not in memory. The next message is made, in
+// the pool, only once the last one has been taken: a slow client costs the memory of one.
 template <typename Response>
 class DownloadCall : public grpc::ServerWriteReactor<Response> {
  public:
   // Fills the next message; false: there are no more.
   using Next = std::function<absl::StatusOr<bool>(Response*)>;
 
-  // The first message is made in `lane` of the pool.
-  DownloadCall(const Context& context, CallGate::Pass pass, Next next, const std::string& lane)
-      : pass_(std::move(pass)), context_(context), next_(std::move(next)) {
-    context_.pool->RunInLane(lane, [this] { Advance(); });
+  // Makes it for a generation, which it holds for as long as it needs it.
+  using Messages = std::function<Next(std::shared_ptr<const experiments::Generation> generation)>;
+
+  DownloadCall(const Context& context, CallGate::Pass pass, const std::string& experiment, const Messages& messages)
+      : pass_(std::move(pass)), context_(context) {
+    context_.registry->Acquire(experiment, [this, messages](const experiments::Registry::Resident& resident) {
+      if (!resident.ok()) return this->Finish(ToGrpc(resident.status()));
+      next_ = messages(*resident);
+      context_.pool->Run([this] { Advance(); });
+    });
   }
 
   void OnWriteDone(bool ok) override {
@@ -62,7 +69,7 @@ class DownloadCall : public grpc::ServerWriteReactor<Response> {
 
   const CallGate::Pass pass_;
   const Context& context_;
-  const Next next_;
+  Next next_;
   std::atomic<bool> cancelled_{false};
   Response response_;
 };

@@ -18,7 +18,8 @@ constexpr int kDimensionV2 = 768;
 
 class ExportSource {
  public:
-  ExportSource(const Context& context, std::string name) : context_(context), name_(std::move(name)) {}
+  ExportSource(const Context& context, std::string name, std::shared_ptr<const experiments::Generation> generation)
+      : context_(context), name_(std::move(name)), generation_(std::move(generation)) {}
 
   absl::StatusOr<bool> Next(v1::ExportResponse* response) {
     if (!file_) return Open(response);
@@ -37,31 +38,34 @@ class ExportSource {
     const std::string path = folder->PathOf("index");
     auto output = storage::OutputFile::Create(path);
     if (!output.ok()) return output.status();
-    const auto generation =
-        context_.registry->WriteIndex(name_, [&](absl::Span<const char> bytes) { return output->Write(bytes); });
-    if (!generation.ok()) return generation.status();
+    const absl::Status written =
+        experiments::WriteIndex(*generation_, [&](absl::Span<const char> bytes) { return output->Write(bytes); });
+    if (!written.ok()) return written;
     const auto summary = output->Finish();
     if (!summary.ok()) return summary.status();
     auto file = storage::InputFile::Open(path);  // readable when the folder, at the end of this, is gone
     if (!file.ok()) return file.status();
     file_ = *std::move(file);
     first->set_total_bytes(summary->size);
-    first->set_generation((*generation)->number);
-    first->set_file_name(ExportFileName(name_, *(*generation)->index));
+    first->set_generation(generation_->number);
+    first->set_file_name(ExportFileName(name_, *generation_->index));
+    generation_.reset();
     return true;
   }
 
   const Context& context_;
   const std::string name_;
+  std::shared_ptr<const experiments::Generation> generation_;  // until it is written
   std::optional<storage::InputFile> file_;
 };
 
 class FrameSource {
  public:
-  FrameSource(const Context& context, v1::GetFramesRequest request) : context_(context), request_(std::move(request)) {}
+  FrameSource(v1::GetFramesRequest request, std::shared_ptr<const experiments::Generation> generation)
+      : request_(std::move(request)), generation_(std::move(generation)) {}
 
   absl::StatusOr<bool> Next(v1::GetFramesResponse* response) {
-    if (generation_ == nullptr) return Open(response);
+    if (!opened_) return Open(response);
     const retrieval::Index& index = *generation_->index;
     const auto row_bytes = static_cast<int64_t>(sizeof(float)) * index.dimension();
     const int64_t count = std::min(end_ - next_, std::max<int64_t>(1, kDownloadPiece / row_bytes));
@@ -76,9 +80,8 @@ class FrameSource {
 
  private:
   absl::StatusOr<bool> Open(v1::GetFramesResponse* first) {
-    auto generation = context_.registry->Find(request_.name());
-    if (!generation.ok()) return generation.status();
-    const int64_t rows = (*generation)->index->rows();
+    opened_ = true;
+    const int64_t rows = generation_->index->rows();
     const int64_t first_id = request_.first_id();
     const int64_t count = request_.count();
     if (first_id < 0 || first_id >= rows) {
@@ -91,29 +94,32 @@ class FrameSource {
     next_ = first_id;
     end_ = count == 0 ? rows : first_id + count;
     first->set_rows(end_ - next_);
-    first->set_dimension((*generation)->index->dimension());
-    first->set_generation((*generation)->number);
-    generation_ = *std::move(generation);
+    first->set_dimension(generation_->index->dimension());
+    first->set_generation(generation_->number);
     return true;
   }
 
-  const Context& context_;
   const v1::GetFramesRequest request_;
-  std::shared_ptr<const experiments::Generation> generation_;
+  const std::shared_ptr<const experiments::Generation> generation_;
+  bool opened_ = false;
   int64_t next_ = 0;
   int64_t end_ = 0;
 };
 
 }  // namespace
 
-DownloadCall<v1::ExportResponse>::Next ExportMessages(const Context& context, const std::string& name) {
-  const auto source = std::make_shared<ExportSource>(context, name);
-  return [source](v1::ExportResponse* response) { return source->Next(response); };
+DownloadCall<v1::ExportResponse>::Messages ExportMessages(const Context& context, const std::string& name) {
+  return [&context, name](std::shared_ptr<const experiments::Generation> generation) {
+    const auto source = std::make_shared<ExportSource>(context, name, std::move(generation));
+    return [source](v1::ExportResponse* response) { return source->Next(response); };
+  };
 }
 
-DownloadCall<v1::GetFramesResponse>::Next FrameMessages(const Context& context, const v1::GetFramesRequest& request) {
-  const auto source = std::make_shared<FrameSource>(context, request);
-  return [source](v1::GetFramesResponse* response) { return source->Next(response); };
+DownloadCall<v1::GetFramesResponse>::Messages FrameMessages(const v1::GetFramesRequest& request) {
+  return [request](std::shared_ptr<const experiments::Generation> generation) {
+    const auto source = std::make_shared<FrameSource>(request, std::move(generation));
+    return [source](v1::GetFramesResponse* response) { return source->Next(response); };
+  };
 }
 
 std::string ExportFileName(const std::string& name, const retrieval::Index& index) {

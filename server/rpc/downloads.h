@@ -10,10 +10,10 @@
 namespace kith::rpc {
 
 // The index is first written into a file, without holding up searches, and then sent from it.
-DownloadCall<v1::ExportResponse>::Next ExportMessages(const Context& context, const std::string& name);
+DownloadCall<v1::ExportResponse>::Messages ExportMessages(const Context& context, const std::string& name);
 
 // The generation is held until its last row is sent.
-DownloadCall<v1::GetFramesResponse>::Next FrameMessages(const Context& context, const v1::GetFramesRequest& request);
+DownloadCall<v1::GetFramesResponse>::Messages FrameMessages(const v1::GetFramesRequest& request);
 
 // What RVC would call the index file of an experiment: added_IVF185_Flat_nprobe_1_NAME_v2.index for its own kind (IVF,
 // Flat over 256 or 768 values), else NAME.index. Characters that file systems do not take become '_'.

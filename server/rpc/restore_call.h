@@ -24,7 +24,9 @@ class RestoreCall : public grpc::ServerReadReactor<v1::RestoreRequest> {
   void OnReadDone(bool ok) override;
   void OnSendInitialMetadataDone(bool ok) override;
   void OnCancel() override { cancelled_ = true; }
-  void OnDone() override;
+  void OnDone() override {  // in the pool: with it goes a large file
+    context_.pool->Run([this] { delete this; });
+  }
 
  private:
   void Read();

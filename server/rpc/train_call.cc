@@ -15,7 +15,7 @@ absl::Status TrainCall::Take(v1::TrainRequest& request) {
              (!request.request_id().empty() && request.request_id() != request_id_)) {
     return Error(Reason::kBadParameter, "experiment, recipe and request_id belong into the first message");
   }
-  return upload_.Append(request.frames());
+  return upload_.Append(request.frames(), context_.trainer->budget());
 }
 
 absl::Status TrainCall::Open(const v1::TrainRequest& request) {
@@ -42,7 +42,7 @@ std::optional<storage::Request> TrainCall::Request() const {
 absl::Status TrainCall::CheckUpload() {
   if (!opened_) return Error(Reason::kBadParameter, "experiment: no message came; the first one names the experiment");
   if (upload_.rows() > 0) return context_.trainer->Check(recipe_, upload_.rows(), upload_.frames().dimension);
-  if (lease_->current() == nullptr) {
+  if (!lease_->IsTrained()) {
     return Error(Reason::kExperimentNotFound, "frames: none were sent, and none are stored under '" + lease_->name() +
                                                   "'; send frames to train it on");
   }
@@ -78,6 +78,7 @@ absl::Status TrainCall::StartWork() {
   training.request = request;
   training.lease = std::move(lease_);
   training.recipe = std::move(recipe_);
+  training.memory = upload_.TakeMemory();
   training.frames = upload_.TakeFrames();
   training.observer = observer();
   return context_.trainer->Start(std::move(training));

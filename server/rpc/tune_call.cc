@@ -45,16 +45,19 @@ absl::Status TuneCall::Start() {
   experiments::TuningRequest tuning;
   tuning.options = TuneOptionsOf(request_);
   if (absl::Status status = retrieval::CheckTuneOptions(tuning.options); !status.ok()) return status;
-  auto generation = context_.registry->Find(request_.experiment());
-  if (!generation.ok()) return generation.status();
-  tuning.generation = *std::move(generation);
+  tuning.experiment = request_.experiment();
+  const auto described = context_.registry->Describe(tuning.experiment);
+  if (!described.ok()) return described.status();
+  if (const auto resident = context_.registry->FindResident(tuning.experiment); !resident.ok()) {
+    return resident.status();
+  }
   if (request_.has_queries()) {
-    const auto queries = QueriesOf(request_.queries(), tuning.generation->index->dimension(), context_.limits);
+    const auto queries = QueriesOf(request_.queries(), described->record.generation.dimension, context_.limits);
     if (!queries.ok()) return queries.status();
     tuning.queries = {queries->dimension, {queries->values().begin(), queries->values().end()}};
   }
   tuning.observer = observer_;
-  auto place = experiments::StartTuning(context_.trainer, std::move(tuning));
+  auto place = experiments::StartTuning(context_.trainer, context_.registry, std::move(tuning));
   if (!place.ok()) return place.status();
   place_ = *std::move(place);
   SendFirst(StepMessage("waiting", 0, 0));  // its turn may have come already

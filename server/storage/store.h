@@ -135,13 +135,16 @@ class Store {
   absl::StatusOr<BackupSummary> WriteBackup(ByteSink sink);
 
   // Puts the experiments of such a tar into this store, with their kept generations, additions, request ids and pins;
-  // each experiment whole or not at all. Gives those that were put in. With `replace` they take the place of
-  // experiments of the same names.
+  // each experiment whole or not at all. With `replace` they take the place of experiments of the same names.
+  // `before` is told all their names before anything is changed, and its error ends the call; `on_restored` is told of
+  // each that was put in.
   //
   // ALREADY_EXISTS BAD_PARAMETER, with their names, where some exist and `replace` is false; INVALID_ARGUMENT
   // BAD_PARAMETER where it is no such tar; DATA_LOSS STORAGE where something in it is damaged. Of the last, experiments
   // that were put in before stay.
-  absl::StatusOr<std::vector<ExperimentRecord>> Restore(const std::string& tar_path, bool replace);
+  absl::Status Restore(const std::string& tar_path, bool replace,
+                       absl::FunctionRef<absl::Status(const std::vector<std::string>&)> before,
+                       absl::FunctionRef<void(const ExperimentRecord&)> on_restored);
 
   // A folder for files that are under way. UNAVAILABLE STORAGE.
   absl::StatusOr<ScratchFolder> MakeScratch() const;

@@ -134,6 +134,13 @@ absl::StatusOr<ExperimentRecord> Store::State::RestoreOne(const StoredExperiment
   return changed->record;
 }
 
+// Those of experiments whose names CheckAll found good.
+std::vector<std::string> NamesOf(const std::vector<StoredExperiment>& experiments) {
+  std::vector<std::string> names;
+  for (const StoredExperiment& experiment : experiments) names.push_back(experiment.name);
+  return names;
+}
+
 absl::Status Store::State::CheckFree(const std::vector<StoredExperiment>& experiments) {
   std::vector<std::string> taken;
   const std::lock_guard<std::mutex> guard(mutex);
@@ -145,7 +152,9 @@ absl::Status Store::State::CheckFree(const std::vector<StoredExperiment>& experi
   return taken.empty() ? absl::OkStatus() : ExperimentsExist(absl::StrJoin(taken, ", "));
 }
 
-absl::StatusOr<std::vector<ExperimentRecord>> Store::Restore(const std::string& tar_path, bool replace) {
+absl::Status Store::Restore(const std::string& tar_path, bool replace,
+                            absl::FunctionRef<absl::Status(const std::vector<std::string>&)> before,
+                            absl::FunctionRef<void(const ExperimentRecord&)> on_restored) {
   const auto scratch = MakeScratch();
   if (!scratch.ok()) return scratch.status();
   absl::Status status = UnpackDataFolder(tar_path, scratch->path());
@@ -158,16 +167,16 @@ absl::StatusOr<std::vector<ExperimentRecord>> Store::Restore(const std::string& 
   if (!experiments.ok()) return experiments.status();
   status = CheckAll(*experiments);
   if (status.ok() && !replace) status = state_->CheckFree(*experiments);
+  if (status.ok()) status = before(NamesOf(*experiments));
   if (!status.ok()) return status;
 
-  std::vector<ExperimentRecord> restored;
   for (const StoredExperiment& experiment : *experiments) {
     auto record = state_->RestoreOne(experiment, **view, *parts->snapshots, replace);
     if (!record.ok()) return record.status();
-    restored.push_back(*std::move(record));
+    on_restored(*record);
   }
   state_->ShrinkCatalogue();
-  return restored;
+  return absl::OkStatus();
 }
 
 }  // namespace kith::storage

@@ -45,7 +45,7 @@ class ImporterTest : public ExperimentsTest {
   }
 
   absl::StatusOr<ImportedIndex> Import(const std::string& bytes) {
-    return ReadImport(FileOf(bytes), options_, nullptr, [](auto...) { return true; });
+    return ReadImport(FileOf(bytes), options_, budget_.get(), nullptr, [](auto...) { return true; });
   }
 
   // What came through answers within its bounds.
@@ -150,7 +150,7 @@ TEST_F(ImporterTest, MemoryIsLimited) {
 
 TEST_F(ImporterTest, CancellingEndsIt) {
   const auto imported = ReadImport(
-      FileOf(IndexBytes("Flat", 10)), options_, [] { return true; }, [](auto...) { return true; });
+      FileOf(IndexBytes("Flat", 10)), options_, budget_.get(), [] { return true; }, [](auto...) { return true; });
   EXPECT_EQ(ReasonOf(imported.status()), "CANCELLED");
 }
 

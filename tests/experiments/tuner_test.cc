@@ -64,9 +64,9 @@ class TunerTest : public ExperimentsTest {
   absl::Status Tune(const std::shared_ptr<TuneRecorder>& recorder, int64_t sample = 0) {
     TuningRequest request;
     request.options.sample = sample;
-    request.generation = *Find("anna");
+    request.experiment = "anna";
     request.observer = recorder;
-    auto place = StartTuning(trainer_.get(), std::move(request));
+    auto place = StartTuning(trainer_.get(), registry_.get(), std::move(request));
     if (place.ok()) places_.push_back(*std::move(place));
     return place.status();
   }

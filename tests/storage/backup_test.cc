@@ -34,6 +34,22 @@ class BackupTest : public StorageTest {
     });
   }
 
+  // The names of those that were restored.
+  absl::StatusOr<std::vector<std::string>> Restore(const std::string& path, bool replace) {
+    std::vector<std::string> announced;
+    std::vector<std::string> restored;
+    const absl::Status status = store_->Restore(
+        path, replace,
+        [&](const std::vector<std::string>& names) {
+          announced = names;
+          return absl::OkStatus();
+        },
+        [&](const ExperimentRecord& record) { restored.push_back(record.name); });
+    if (!status.ok()) return status;
+    EXPECT_EQ(announced, restored);
+    return restored;
+  }
+
   // The store goes on with another data folder, which is empty.
   void OpenElsewhere() {
     store_.reset();
@@ -118,7 +134,7 @@ TEST_F(BackupTest, IsOfOneMomentWhateverHappensMeanwhile) {
   EXPECT_THAT(Snapshots(), SizeIs(3));
   std::ofstream(tar(), std::ios::binary) << bytes;
   OpenElsewhere();
-  const auto restored = store_->Restore(tar(), false);
+  const auto restored = Restore(tar(), false);
   ASSERT_TRUE(restored.ok()) << restored.status();
   EXPECT_THAT(*restored, SizeIs(2));
   ExpectAnna();
@@ -146,7 +162,7 @@ TEST_F(BackupTest, RestoreLeavesAloneWhatItDoesNotHold) {
   ASSERT_TRUE(WriteBackup().ok());
   OpenElsewhere();
   ASSERT_TRUE(Train("carl", one_.view(), "carl").ok());
-  const auto restored = store_->Restore(tar(), false);
+  const auto restored = Restore(tar(), false);
   ASSERT_TRUE(restored.ok()) << restored.status();
   ASSERT_THAT(*restored, SizeIs(2));
   EXPECT_EQ(restored->front().name, "anna");
@@ -163,11 +179,11 @@ TEST_F(BackupTest, WhatExistsIsReplacedOnlyWhereAskedFor) {
   ASSERT_TRUE(WriteBackup().ok());
   ASSERT_TRUE(Train("anna", one_.view(), "anna 3").ok());
   ASSERT_TRUE(store_->Delete("bob").ok());
-  EXPECT_THAT(store_->Restore(tar(), false),
+  EXPECT_THAT(Restore(tar(), false),
               FailsSaying(StatusCode::kAlreadyExists, Reason::kBadParameter, "\"anna\""));
   EXPECT_EQ(Load("anna")->index, "anna 3");
   EXPECT_THAT(Load("bob"), FailsWith(StatusCode::kNotFound, Reason::kExperimentNotFound));
-  const auto restored = store_->Restore(tar(), true);
+  const auto restored = Restore(tar(), true);
   ASSERT_TRUE(restored.ok()) << restored.status();
   ExpectAnna();
   EXPECT_EQ(Load("bob")->index, "bob");
@@ -186,7 +202,7 @@ TEST_F(BackupTest, ADamagedBackupRestoresNoExperimentInPart) {
     std::string damaged = sound;
     damaged[position] = static_cast<char>(damaged[position] ^ 0x10);
     std::ofstream(tar(), std::ios::binary) << damaged;
-    const auto restored = store_->Restore(tar(), true);
+    const auto restored = Restore(tar(), true);
     failures += restored.ok() ? 0 : 1;
     if (!restored.ok()) {
       const std::string reason = ReasonOf(restored.status());
@@ -213,7 +229,7 @@ TEST_F(BackupTest, ATruncatedBackupIsRefused) {
     SCOPED_TRACE(left);
     fs::resize_file(tar(), left);
     fs::copy_file(tar(), folder_ / "cut.tar", fs::copy_options::overwrite_existing);
-    EXPECT_FALSE(store_->Restore((folder_ / "cut.tar").string(), false).ok());
+    EXPECT_FALSE(Restore((folder_ / "cut.tar").string(), false).ok());
     EXPECT_THAT(*store_->List(), IsEmpty());
     EXPECT_THAT(Snapshots(), IsEmpty());
   }
@@ -233,20 +249,20 @@ TEST_F(BackupTest, EntriesThatNoBackupHasAreRefused) {
   for (const std::string& path : paths) {
     SCOPED_TRACE(path);
     PackFile(path);
-    EXPECT_THAT(store_->Restore(tar(), true), refused);
+    EXPECT_THAT(Restore(tar(), true), refused);
   }
   PackFile("catalogue.sqlite", 2);
-  EXPECT_THAT(store_->Restore(tar(), true), refused);
+  EXPECT_THAT(Restore(tar(), true), refused);
   EXPECT_FALSE(fs::exists("/tmp/kith-evil"));
 
   const std::string pack = absl::StrCat("cd ", folder_.string(), " && mkdir -p links && cd links && rm -rf * && ");
   for (const char* link : {"ln -s /etc/passwd catalogue.sqlite", "ln -s /etc snapshots", "mkfifo catalogue.sqlite"}) {
     SCOPED_TRACE(link);
     Run(pack + link + " && tar -cf ../backup.tar *");
-    EXPECT_THAT(store_->Restore(tar(), true), refused);
+    EXPECT_THAT(Restore(tar(), true), refused);
   }
   std::ofstream(tar()) << "this is no tar";
-  EXPECT_THAT(store_->Restore(tar(), true), refused);
+  EXPECT_THAT(Restore(tar(), true), refused);
   ExpectAnna();
 }
 
@@ -255,7 +271,7 @@ TEST_F(BackupTest, ATarOfADataFolderMadeByTarIsABackupToo) {
   Run(absl::StrCat("cd ", folder_.string(),
                    " && mkdir unpacked && tar -xf backup.tar -C unpacked && tar -C unpacked -cf ", "backup.tar ."));
   OpenElsewhere();
-  const auto restored = store_->Restore(tar(), false);
+  const auto restored = Restore(tar(), false);
   ASSERT_TRUE(restored.ok()) << restored.status();
   ExpectAnna();
 }
