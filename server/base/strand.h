@@ -15,17 +15,19 @@ namespace kith {
 class Strand {
  public:
   // `pool` has to outlive the tasks.
-  explicit Strand(ThreadPool* pool) : state_(std::make_shared<State>(State{pool, {}, {}, false})) {}
+  explicit Strand(ThreadPool* pool) : state_(std::make_shared<State>(pool)) {}
 
   // Runs `task`, which must not throw, behind those before it.
   void Run(std::function<void()> task);
 
  private:
   struct State {
+    explicit State(ThreadPool* pool) : pool(pool) {}
+
     ThreadPool* const pool;
     std::mutex mutex;
     std::deque<std::function<void()>> tasks;  // guarded by mutex
-    bool running;                             // guarded by mutex: a thread is at it, or will be
+    bool running = false;                     // guarded by mutex: a thread is at it, or will be
   };
 
   // Runs the first task, then lets the pool's other tasks have their turn before the next.
