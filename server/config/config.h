@@ -5,8 +5,10 @@
 // function here may be called by several threads at once.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -37,6 +39,26 @@ struct Training {
   int compress_centres = 10000;      // to so many
 };
 
+constexpr int64_t kLeastBudget = int64_t{64} << 20;  // bytes
+
+struct Memory {
+  // Of voices, trainings, imports and uploads together.
+  struct Budget {
+    std::optional<int64_t> bytes;  // kLeastBudget or more; unset: the share
+    int percent = 70;              // of the memory that the process may have, 1 to 100
+
+    // In bytes, where the process may have `usable` bytes; kLeastBudget at least.
+    int64_t Of(int64_t usable) const;
+  };
+  Budget budget;
+};
+
+struct Storage {
+  int keep_generations = 2;                // of each experiment, the current one among them
+  int fold_rows = 10000;                   // additions that are written into a snapshot, in rows
+  int64_t fold_bytes = int64_t{64} << 20;  // the same in bytes; whichever is reached first
+};
+
 struct Log {
   std::string level = "info";   // trace, debug, info, warn, error
   std::string format = "text";  // text, json
@@ -49,6 +71,9 @@ struct Config {
   Limits limits;
   Search search;
   Training training;
+  Memory memory;
+  std::vector<std::string> preload;  // names of experiments that are loaded at the start and stay; none twice
+  Storage storage;
   Log log;
 };
 
