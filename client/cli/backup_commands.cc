@@ -17,6 +17,9 @@
 namespace kith::cli {
 namespace {
 
+// "1 voice", "2 voices".
+std::string Count(int64_t count, const char* what) { return absl::StrCat(count, " ", what, count == 1 ? "" : "s"); }
+
 // The file is there only if all of the backup has come.
 absl::StatusOr<BackupInfo> Backup(const std::string& path, Context& context) {
   Progress progress(context.err, context.err_is_terminal, "connecting");
@@ -47,8 +50,8 @@ int RunBackup(const std::string& path, Context& context) {
                        {"bytes", info->bytes},
                        {"seconds", watch.Seconds()}};
   PrintReport(context.out, context.json, report,
-              absl::StrFormat("backed up to %s: %d voices, %d generations, %s, in %.1f s\n", path, info->experiments,
-                              info->generations, MebibytesText(info->bytes), watch.Seconds()));
+              absl::StrFormat("backed up to %s: %s, %s, %s, in %.1f s\n", path, Count(info->experiments, "voice"),
+                              Count(info->generations, "generation"), MebibytesText(info->bytes), watch.Seconds()));
   return kDone;
 }
 
@@ -78,8 +81,8 @@ int RunRestore(const std::string& path, bool replace, Context& context) {
   for (const Experiment& experiment : *restored) list.push_back(ExperimentJson(experiment));
   const Json report = {{"file", path}, {"experiments", std::move(list)}, {"seconds", watch.Seconds()}};
   PrintReport(context.out, context.json, report,
-              absl::StrFormat("%srestored %d voices from %s in %.1f s\n", ListText(*restored), restored->size(), path,
-                              watch.Seconds()));
+              absl::StrFormat("%srestored %s from %s in %.1f s\n", ListText(*restored),
+                              Count(restored->size(), "voice"), path, watch.Seconds()));
   return kDone;
 }
 
