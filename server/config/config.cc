@@ -75,6 +75,8 @@ class Reader {
       const auto bad = [&](absl::string_view message) {
         return Bad(item.Mark(), absl::StrCat(key.name, ": ", message));
       };
+      // An empty one is marked where the next token stands, which may be lines below.
+      if (item.IsNull()) return Bad(mark, absl::StrCat(key.name, ": its list has an empty value; remove it"));
       if (!item.IsScalar()) return bad("its list takes single values only");
       if (const absl::Status status = key.set(item.Scalar(), config_); !status.ok()) return bad(status.message());
     }

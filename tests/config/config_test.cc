@@ -182,7 +182,7 @@ TEST(Parse, PreloadIsAListOfNames) {
   ExpectBad("preload: {anna: 1}\n", "kithd.yaml:1: preload", "takes a list");
   ExpectBad("preload:\n", "kithd.yaml:1: preload", "has no value");
   ExpectBad("preload:\n  - anna\n  - [bert]\n", "kithd.yaml:3: preload", "single values only");
-  ExpectBad("preload:\n  - anna\n  -\n", "kithd.yaml:3: preload", "single values only");
+  ExpectBad("preload:\n  - anna\n  -\n", "kithd.yaml:1: preload", "its list has an empty value");
   ExpectBad("preload:\n  - anna\n  - a/b\n", "kithd.yaml:3: preload", "'/'");
   ExpectBad("preload:\n  - ''\n", "kithd.yaml:2: preload", "name");
   ExpectBad("preload:\n  - anna\n  - bert\n  - anna\n", "kithd.yaml:4: preload", "'anna' is there twice");
