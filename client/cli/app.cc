@@ -13,7 +13,7 @@ void AddSharedOptions(CLI::App& app, Context& context) {
   app.add_flag("--json", context.json, "Print one JSON object on the last line of stdout");
   app.add_option("--timeout", context.timeout_seconds,
                  "Give up after so many seconds; unset: 30 for a request, none for what may take long: train, add, "
-                 "import, export, frames, tune. stream plays no longer than that")
+                 "import, export, frames, tune, load, pin, rollback, backup, restore. stream plays no longer than that")
       ->check(Seconds())
       ->type_name("SECONDS");
   app.set_version_flag("--version", "kith " KITH_VERSION);
@@ -33,7 +33,12 @@ void AddCommands(CLI::App& app, Context& context) {
   AddLinkCommand(app, context);
   AddListCommand(app, context);
   AddShowCommand(app, context);
+  AddResidencyCommands(app, context);
+  AddGenerationsCommand(app, context);
+  AddRollbackCommand(app, context);
   AddDeleteCommand(app, context);
+  AddBackupCommand(app, context);
+  AddRestoreCommand(app, context);
   AddHealthCommand(app, context);
   AddGenerateCommand(app, context);
   for (CLI::App* command : app.get_subcommands({})) command->fallthrough();  // shared options behind the command

@@ -20,6 +20,11 @@ void AddTuneCommand(CLI::App& app, Context& context);
 void AddLinkCommand(CLI::App& app, Context& context);
 void AddListCommand(CLI::App& app, Context& context);
 void AddShowCommand(CLI::App& app, Context& context);
+void AddResidencyCommands(CLI::App& app, Context& context);  // load, unload, pin, unpin
+void AddGenerationsCommand(CLI::App& app, Context& context);
+void AddRollbackCommand(CLI::App& app, Context& context);
+void AddBackupCommand(CLI::App& app, Context& context);
+void AddRestoreCommand(CLI::App& app, Context& context);
 void AddDeleteCommand(CLI::App& app, Context& context);
 void AddHealthCommand(CLI::App& app, Context& context);
 void AddGenerateCommand(CLI::App& app, Context& context);

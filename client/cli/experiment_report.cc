@@ -9,28 +9,25 @@
 namespace kith::cli {
 namespace {
 
-constexpr double kMebibyte = 1 << 20;
-
-std::string TimeText(absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone()); }
-
-Json TimeJson(absl::Time time) {
-  if (time == absl::InfinitePast()) return nullptr;
-  return TimeText(time);
-}
-
 template <typename Value>
 Json OrNull(const std::optional<Value>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
+// "key:        values", the values below each other.
+template <typename... Values>
+std::string Line(const char* key, const Values&... values) {
+  return absl::StrCat(absl::StrFormat("%-12s", absl::StrCat(key, ":")), values..., "\n");
+}
+
 std::string PreparationText(const Experiment& experiment) {
   std::string text;
   if (experiment.compression) {
-    absl::StrAppend(&text, "compressed: to ", experiment.compression->centres, " centres by mini-batch k-means\n");
+    text = Line("compressed", "to ", experiment.compression->centres, " centres by mini-batch k-means");
   }
   if (const auto& expansion = experiment.expansion) {
-    absl::StrAppend(&text, "expanded:   ", expansion->neighbors, " neighbours, alpha ", expansion->alpha.value_or(3),
-                    expansion->unit_norm ? ", norm 1" : "", "\n");
+    absl::StrAppend(&text, Line("expanded", expansion->neighbors, " neighbours, alpha ", expansion->alpha.value_or(3),
+                                expansion->unit_norm ? ", norm 1" : ""));
   }
   return text;
 }
@@ -40,7 +37,45 @@ std::string RecipeText(const Experiment& experiment) {
   return experiment.source_sha256.empty() ? "(own factory)" : "(imported)";
 }
 
+// "loaded", "pinned" (and so loaded), or "on disk".
+std::string WhereText(const Experiment& experiment) {
+  if (!experiment.resident) return "on disk";
+  return experiment.pinned ? "pinned" : "loaded";
+}
+
+std::string WhatWasBuilt(const std::string& factory, int64_t nlist, int nprobe, float k_factor, double recall_at_8) {
+  std::string text = factory;
+  if (nlist > 0) absl::StrAppend(&text, ", nlist ", nlist, ", nprobe ", nprobe);
+  if (k_factor > 0) absl::StrAppend(&text, ", k_factor ", k_factor);
+  if (recall_at_8 > 0) absl::StrAppendFormat(&text, ", recall@8 %.3f", recall_at_8);
+  return text;
+}
+
+// The generation that is served.
+std::string ServedText(const Experiment& experiment) {
+  return absl::StrCat(Line("frames", experiment.rows, " x ", experiment.dimension),
+                      Line("metric", std::string(MetricName(experiment.metric))),
+                      Line("recipe", RecipeText(experiment)), PreparationText(experiment),
+                      Line("index", IndexText(experiment)), Line("generation", experiment.generation),
+                      Line("created", TimeText(experiment.created)), Line("updated", TimeText(experiment.updated)));
+}
+
+// Where it is kept.
+std::string StoredText(const Experiment& experiment) {
+  const bool used = experiment.last_used != absl::InfinitePast();
+  return absl::StrCat(Line("memory", MemoryText(experiment)), Line("pinned", experiment.pinned ? "yes" : "no"),
+                      Line("on disk", MebibytesText(experiment.disk_bytes)),
+                      Line("last used", used ? TimeText(experiment.last_used) : "not since the server started"));
+}
+
 }  // namespace
+
+std::string TimeText(absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone()); }
+
+Json TimeJson(absl::Time time) {
+  if (time == absl::InfinitePast()) return nullptr;
+  return TimeText(time);
+}
 
 Json CompressionJson(const std::optional<Compression>& compression) {
   if (!compression) return nullptr;
@@ -73,36 +108,58 @@ Json ExperimentJson(const Experiment& experiment) {
           {"bytes", experiment.bytes},
           {"resident", experiment.resident},
           {"created", TimeJson(experiment.created)},
-          {"updated", TimeJson(experiment.updated)}};
+          {"updated", TimeJson(experiment.updated)},
+          {"disk_bytes", experiment.disk_bytes},
+          {"pinned", experiment.pinned},
+          {"last_used", TimeJson(experiment.last_used)}};
 }
 
 std::string IndexText(const Experiment& experiment) {
-  std::string text = experiment.factory;
-  if (experiment.nlist > 0) absl::StrAppend(&text, ", nlist ", experiment.nlist, ", nprobe ", experiment.nprobe);
-  if (experiment.k_factor > 0) absl::StrAppend(&text, ", k_factor ", experiment.k_factor);
-  if (experiment.recall_at_8 > 0) absl::StrAppendFormat(&text, ", recall@8 %.3f", experiment.recall_at_8);
-  return text;
+  return WhatWasBuilt(experiment.factory, experiment.nlist, experiment.nprobe, experiment.k_factor,
+                      experiment.recall_at_8);
 }
 
-std::string ExperimentText(const Experiment& experiment) {
-  std::string text = absl::StrCat("name:       ", experiment.name, "\nstate:      ");
-  absl::StrAppend(&text, std::string(StateName(experiment.state)));
+std::string IndexText(const Generation& generation) {
+  return WhatWasBuilt(generation.factory, generation.nlist, generation.nprobe, /*k_factor=*/0, generation.recall_at_8);
+}
+
+std::string StateText(const Experiment& experiment) {
+  std::string text(StateName(experiment.state));
   if (experiment.training && experiment.state != Experiment::State::kTraining) {
     absl::StrAppend(&text, ", being trained anew");
   }
   if (!experiment.message.empty()) absl::StrAppend(&text, ": ", experiment.message);
-  absl::StrAppend(&text, "\n");
-  if (experiment.generation == 0) return text;
-  absl::StrAppend(&text, "frames:     ", experiment.rows, " x ", experiment.dimension, "\n");
-  absl::StrAppend(&text, "metric:     ", std::string(MetricName(experiment.metric)), "\n");
-  absl::StrAppend(&text, "recipe:     ", RecipeText(experiment), "\n");
-  absl::StrAppend(&text, PreparationText(experiment));
-  absl::StrAppend(&text, "index:      ", IndexText(experiment), "\n");
-  absl::StrAppend(&text, "generation: ", experiment.generation, "\n");
-  absl::StrAppendFormat(&text, "memory:     %.1f MiB%s\n", static_cast<double>(experiment.bytes) / kMebibyte,
-                        experiment.resident ? "" : " (not loaded now)");
-  absl::StrAppend(&text, "created:    ", TimeText(experiment.created), "\n");
-  absl::StrAppend(&text, "updated:    ", TimeText(experiment.updated), "\n");
+  return text;
+}
+
+std::string MebibytesText(int64_t bytes) {
+  constexpr double kMebibyte = 1 << 20;
+  return absl::StrFormat("%.1f MiB", static_cast<double>(bytes) / kMebibyte);
+}
+
+std::string MemoryText(const Experiment& experiment) {
+  if (experiment.resident) return MebibytesText(experiment.bytes);
+  return experiment.state == Experiment::State::kFailed ? "not loaded" : "not loaded; its next use loads it";
+}
+
+std::string ExperimentText(const Experiment& experiment) {
+  std::string text = absl::StrCat(Line("name", experiment.name), Line("state", StateText(experiment)));
+  if (experiment.generation > 0) absl::StrAppend(&text, ServedText(experiment));
+  // Of a first training there is nothing yet.
+  if (experiment.state != Experiment::State::kTraining) absl::StrAppend(&text, StoredText(experiment));
+  return text;
+}
+
+std::string ListText(const std::vector<Experiment>& experiments) {
+  std::string text;
+  for (const Experiment& experiment : experiments) {
+    absl::StrAppendFormat(&text, "%-24s %-9s", experiment.name, std::string(StateName(experiment.state)));
+    if (experiment.generation > 0) {
+      absl::StrAppendFormat(&text, "%9d x %-5d %-7s  %s", experiment.rows, experiment.dimension, WhereText(experiment),
+                            IndexText(experiment));
+    }
+    absl::StrAppend(&text, "\n");
+  }
   return text;
 }
 

@@ -15,6 +15,9 @@ namespace kith {
 // that sends them, and the server keeps nothing of it.
 using ByteSource = std::function<absl::StatusOr<size_t>(absl::Span<char>)>;
 
+// Takes the next bytes. An error ends the call that sends them and is the call's.
+using ByteSink = std::function<absl::Status(absl::Span<const char>)>;
+
 // Takes what an Export sends: once what will come, then the bytes in order. An error ends the call and is the call's.
 class ExportSink {
  public:

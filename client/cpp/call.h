@@ -51,17 +51,36 @@ absl::Status WithRetries(Connection& connection, absl::Time deadline, const Call
   }
 }
 
-// One unary request with retries: rpc(context, &response) -> grpc::Status.
+// One attempt at a unary request, connected: rpc(context, &response) -> grpc::Status.
+template <typename Response, typename Rpc>
+absl::Status Attempt(Connection& connection, std::string_view experiment, absl::Duration unary_timeout,
+                     absl::Time deadline, const CallOptions& call, Rpc rpc, Response* response) {
+  const absl::Time limit = call.timeout ? deadline : absl::Now() + unary_timeout;
+  CallContext context(experiment, limit, call.cancellation);
+  response->Clear();
+  return FromGrpc(rpc(context.grpc(), response), connection.target());
+}
+
+// One unary request with retries.
 template <typename Response, typename Rpc>
 absl::StatusOr<Response> Unary(Connection& connection, std::string_view experiment, absl::Duration unary_timeout,
                                absl::Time deadline, const CallOptions& call, Rpc rpc) {
   Response response;
   absl::Status status = WithRetries(connection, deadline, call, [&] {
-    const absl::Time limit = call.timeout ? deadline : absl::Now() + unary_timeout;
-    CallContext context(experiment, limit, call.cancellation);
-    response.Clear();
-    return FromGrpc(rpc(context.grpc(), &response), connection.target());
+    return Attempt(connection, experiment, unary_timeout, deadline, call, rpc, &response);
   });
+  if (!status.ok()) return status;
+  return response;
+}
+
+// One unary request, made once only: for what a second attempt after a lost answer would do again.
+template <typename Response, typename Rpc>
+absl::StatusOr<Response> UnaryOnce(Connection& connection, std::string_view experiment, absl::Duration unary_timeout,
+                                   const CallOptions& call, Rpc rpc) {
+  const absl::Time deadline = DeadlineOf(call);
+  if (absl::Status ready = connection.WaitUntilReady(deadline, call.cancellation); !ready.ok()) return ready;
+  Response response;
+  absl::Status status = Attempt(connection, experiment, unary_timeout, deadline, call, rpc, &response);
   if (!status.ok()) return status;
   return response;
 }

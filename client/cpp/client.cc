@@ -85,15 +85,15 @@ absl::StatusOr<Experiment> Client::Get(std::string_view experiment, const CallOp
 }
 
 absl::Status Client::Delete(std::string_view experiment, const CallOptions& call) {
-  const absl::Time timeout = client::DeadlineOf(call);
-  if (absl::Status ready = impl_->connection->WaitUntilReady(timeout, call.cancellation); !ready.ok()) return ready;
-  // Once only: a second attempt after a lost answer would find nothing and call that an error.
-  client::CallContext context(experiment, call.timeout ? timeout : absl::Now() + impl_->options.unary_timeout,
-                              call.cancellation);
   v1::DeleteExperimentRequest request;
   request.set_name(std::string(experiment));
-  v1::DeleteExperimentResponse response;
-  return client::FromGrpc(impl_->connection->experiments().Delete(context.grpc(), request, &response), target());
+  // A second attempt after a lost answer would find nothing and call that an error.
+  return client::UnaryOnce<v1::DeleteExperimentResponse>(
+             *impl_->connection, experiment, impl_->options.unary_timeout, call,
+             [&](auto* context, auto* answer) {
+               return impl_->connection->experiments().Delete(context, request, answer);
+             })
+      .status();
 }
 
 absl::StatusOr<Health> Client::GetHealth(const CallOptions& call) {

@@ -34,7 +34,7 @@ struct ClientOptions {
 
 struct CallOptions {
   // Of the whole call, however many requests it takes. Unset: ClientOptions::unary_timeout for each request of Search,
-  // Expand, List, Get, Delete and GetHealth; none for the others, which may take long.
+  // Expand, List, Get, Delete, Unload, Unpin, Generations and GetHealth; none for the others, which may take long.
   std::optional<absl::Duration> timeout;
   Cancellation* cancellation = nullptr;  // not owned; ends the call with CANCELLED
   std::function<void(int64_t)> on_rows;  // Add, Search, Expand: rows sent or answered so far
@@ -53,6 +53,11 @@ struct ImportOptions {
   std::function<void(const TrainProgress&)> on_progress;  // from another thread, one call at a time
 };
 
+struct RestoreOptions {
+  bool replace = false;                   // experiments of the backup take the place of those of the same names
+  std::function<void(int64_t)> on_bytes;  // sent so far; from the calling thread
+};
+
 struct TuneOptions {
   FramesView queries;                   // what to measure on; none: 512 that the server makes of the stored frames
   int64_t sample = 0;                   // stored frames to try it on, drawn at random; 0: all
@@ -62,7 +67,8 @@ struct TuneOptions {
 };
 
 // Thread-safe. Keeps one connection, shared with its streams and with no other Client. Nothing is connected before the
-// first call. Search, Expand, Add, List and Get are tried again when the connection breaks under them.
+// first call. Search, Expand, Add, List, Get, Load, Unload, Pin, Unpin and Generations are tried again when the
+// connection breaks under them.
 class Client {
  public:
   explicit Client(ClientOptions options = {});
@@ -117,6 +123,37 @@ class Client {
   absl::StatusOr<std::vector<Experiment>> List(const CallOptions& call = {});
   absl::StatusOr<Experiment> Get(std::string_view experiment, const CallOptions& call = {});
   absl::Status Delete(std::string_view experiment, const CallOptions& call = {});
+
+  // Loads it into memory, as its first use would; gives it as it is then.
+  absl::StatusOr<Experiment> Load(std::string_view experiment, const CallOptions& call = {});
+
+  // Lets go of its memory once the searches that run have ended; its next use loads it again.
+  absl::StatusOr<Experiment> Unload(std::string_view experiment, const CallOptions& call = {});
+
+  // Loads it and keeps it in memory, also after a restart of the server; and takes that back.
+  absl::StatusOr<Experiment> Pin(std::string_view experiment, const CallOptions& call = {});
+  absl::StatusOr<Experiment> Unpin(std::string_view experiment, const CallOptions& call = {});
+
+  // The generations that are kept, the one that became current last first.
+  absl::StatusOr<std::vector<Generation>> Generations(std::string_view experiment, const CallOptions& call = {});
+
+  // Makes the kept generation `to` the current one, as it last was, its additions included; unset: the one that was
+  // current before. What was added to the one that was current stays with that.
+  absl::StatusOr<Experiment> Rollback(std::string_view experiment, std::optional<int64_t> to = {},
+                                      const CallOptions& call = {});
+
+  // All experiments as a tar: a data folder that kithd can be started on, and what Restore takes.
+  absl::StatusOr<BackupInfo> Backup(const ByteSink& sink, const CallOptions& call = {});
+
+  // Puts the experiments of such a tar in, each whole or not at all, and gives those that it put in. ALREADY_EXISTS,
+  // and nothing is done, where some exist and `replace` is not set.
+  absl::StatusOr<std::vector<Experiment>> Restore(const ByteSource& source, const RestoreOptions& restore = {},
+                                                  const CallOptions& call = {});
+
+  // The same of the file at `path`. NOT_FOUND and the like where it cannot be read, INVALID_ARGUMENT where it is no
+  // tar; then nothing is sent.
+  absl::StatusOr<std::vector<Experiment>> RestoreFile(const std::string& path, const RestoreOptions& restore = {},
+                                                      const CallOptions& call = {});
 
   // Tries recipes and search parameters on the server's machine and gives what each is worth, fastest first. Takes
   // minutes; changes nothing. The queries have to fit into one message: 8,192 rows and max_message_bytes at most.

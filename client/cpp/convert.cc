@@ -178,6 +178,9 @@ Experiment FromProto(const v1::Experiment& proto) {
     case v1::Experiment::STATE_FAILED:
       result.state = Experiment::State::kFailed;
       break;
+    case v1::Experiment::STATE_DEGRADED:
+      result.state = Experiment::State::kDegraded;
+      break;
     default:
       break;
   }
@@ -196,9 +199,30 @@ Experiment FromProto(const v1::Experiment& proto) {
   result.recall_at_8 = proto.recall_at_8();
   result.bytes = proto.bytes();
   result.resident = proto.resident();
+  result.disk_bytes = proto.disk_bytes();
+  result.pinned = proto.pinned();
   if (proto.has_compression()) result.compression = FromProto(proto.compression());
   if (proto.has_expansion()) result.expansion = FromProto(proto.expansion());
   result.source_sha256 = proto.source_sha256();
+  if (proto.has_created()) result.created = FromProto(proto.created());
+  if (proto.has_updated()) result.updated = FromProto(proto.updated());
+  if (proto.has_last_used()) result.last_used = FromProto(proto.last_used());
+  return result;
+}
+
+Generation FromProto(const v1::Generation& proto) {
+  Generation result;
+  result.number = proto.number();
+  result.current = proto.current();
+  result.message = proto.message();
+  result.rows = proto.rows();
+  result.dimension = proto.dimension();
+  result.recipe = FromProto(proto.recipe());
+  result.factory = proto.factory();
+  result.nlist = proto.nlist();
+  result.nprobe = proto.nprobe();
+  result.recall_at_8 = proto.recall_at_8();
+  result.disk_bytes = proto.disk_bytes();
   if (proto.has_created()) result.created = FromProto(proto.created());
   if (proto.has_updated()) result.updated = FromProto(proto.updated());
   return result;

@@ -26,6 +26,7 @@ template <typename Proto>  // v1::SearchResponse or v1::StreamSearchResponse
 absl::Status AppendSearch(const Proto& proto, int64_t rows, SearchResult* result);
 
 Experiment FromProto(const v1::Experiment& proto);
+Generation FromProto(const v1::Generation& proto);
 TrainPhase FromProto(v1::Phase phase);
 TuneCandidate FromProto(const v1::TuneCandidate& proto);
 

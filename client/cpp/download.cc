@@ -1,42 +1,13 @@
 // Client::Export and GetFrames.
+#include "client/cpp/download.h"
+
 #include <cstring>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "client/cpp/call.h"
 #include "client/cpp/client_impl.h"
-#include "client/cpp/convert.h"
 
 namespace kith {
-namespace {
-
-// open(context) -> a reader; take(response) -> absl::Status, whose error ends the call and is the call's.
-template <typename Response, typename Open, typename Take>
-absl::Status Download(client::Connection& connection, std::string_view experiment, const CallOptions& call, Open open,
-                      Take take) {
-  const absl::Time deadline = client::DeadlineOf(call);
-  if (absl::Status ready = connection.WaitUntilReady(deadline, call.cancellation); !ready.ok()) return ready;
-  client::CallContext context(experiment, deadline, call.cancellation);
-  const auto stream = open(context.grpc());
-  absl::Status taken;
-  Response response;
-  while (taken.ok() && stream->Read(&response)) taken = take(response);
-  if (!taken.ok()) {
-    context.grpc()->TryCancel();
-    while (stream->Read(&response)) {
-    }
-  }
-  const absl::Status ended = client::FromGrpc(stream->Finish(), connection.target());
-  return taken.ok() ? ended : taken;
-}
-
-absl::Status CutShort(int64_t got, int64_t expected, const char* unit) {
-  return absl::InternalError(absl::StrCat("the server sent ", got, " ", unit, " instead of ", expected));
-}
-
-}  // namespace
 
 absl::StatusOr<ExportInfo> Client::Export(std::string_view experiment, ExportSink& sink, const CallOptions& call) {
   v1::ExportRequest request;
@@ -44,7 +15,7 @@ absl::StatusOr<ExportInfo> Client::Export(std::string_view experiment, ExportSin
   ExportInfo info;
   bool begun = false;
   int64_t got = 0;
-  const absl::Status status = Download<v1::ExportResponse>(
+  const absl::Status status = client::Download<v1::ExportResponse>(
       *impl_->connection, experiment, call,
       [&](grpc::ClientContext* context) { return impl_->connection->experiments().Export(context, request); },
       [&](const v1::ExportResponse& response) {
@@ -57,7 +28,7 @@ absl::StatusOr<ExportInfo> Client::Export(std::string_view experiment, ExportSin
         return sink.Write(response.data());
       });
   if (!status.ok()) return status;
-  if (!begun || got != info.bytes) return CutShort(got, info.bytes, "bytes");
+  if (!begun || got != info.bytes) return client::CutShort(got, info.bytes, "bytes");
   return info;
 }
 
@@ -71,7 +42,7 @@ absl::StatusOr<FramesInfo> Client::GetFrames(std::string_view experiment, Frames
   bool begun = false;
   int64_t got = 0;
   Frames part;
-  const absl::Status status = Download<v1::GetFramesResponse>(
+  const absl::Status status = client::Download<v1::GetFramesResponse>(
       *impl_->connection, experiment, call,
       [&](grpc::ClientContext* context) { return impl_->connection->experiments().GetFrames(context, request); },
       [&](const v1::GetFramesResponse& response) -> absl::Status {
@@ -90,7 +61,7 @@ absl::StatusOr<FramesInfo> Client::GetFrames(std::string_view experiment, Frames
         return sink.Write(part);
       });
   if (!status.ok()) return status;
-  if (!begun || got != info.rows) return CutShort(got, info.rows, "rows");
+  if (!begun || got != info.rows) return client::CutShort(got, info.rows, "rows");
   return info;
 }
 

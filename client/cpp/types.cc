@@ -46,6 +46,8 @@ std::string_view StateName(Experiment::State state) {
       return "ready";
     case Experiment::State::kFailed:
       return "failed";
+    case Experiment::State::kDegraded:
+      return "degraded";
     case Experiment::State::kUnknown:
       break;
   }

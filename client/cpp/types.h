@@ -105,11 +105,11 @@ struct ExpandResult {
 
 // One voice and what stands of it on the server; the fields are those of kith.v1.Experiment.
 struct Experiment {
-  enum class State { kUnknown, kTraining, kReady, kFailed };
+  enum class State { kUnknown, kTraining, kReady, kFailed, kDegraded };
 
   std::string name;
   State state = State::kUnknown;
-  std::string message;    // kFailed: what happened
+  std::string message;    // kFailed and kDegraded: what happened
   bool training = false;  // a training is under way
   int64_t rows = 0;
   int dimension = 0;
@@ -122,11 +122,32 @@ struct Experiment {
   int64_t seed = 0;
   int64_t generation = 0;
   double recall_at_8 = 0;
-  int64_t bytes = 0;  // in memory
-  bool resident = false;
+  int64_t bytes = 0;                       // in memory; 0 where it is not there now
+  bool resident = false;                   // in memory now
+  int64_t disk_bytes = 0;                  // of all generations that are kept
+  bool pinned = false;                     // stays in memory, whoever else needs room
   std::optional<Compression> compression;  // what was done to the frames before the index was built
   std::optional<Expansion> expansion;
   std::string source_sha256;  // of the index file that was imported; empty: it was trained
+  absl::Time created = absl::InfinitePast();
+  absl::Time updated = absl::InfinitePast();
+  absl::Time last_used =
+      absl::InfinitePast();  // by a search or an addition; InfinitePast: not since the server started
+};
+
+// A trained result of an experiment that is kept; the fields are those of kith.v1.Generation.
+struct Generation {
+  int64_t number = 0;
+  bool current = false;  // the one that is served
+  std::string message;   // not empty: it cannot be read, and why
+  int64_t rows = 0;      // additions to it included
+  int dimension = 0;
+  Recipe recipe;
+  std::string factory;  // what was built
+  int64_t nlist = 0;
+  int nprobe = 0;
+  double recall_at_8 = 0;
+  int64_t disk_bytes = 0;
   absl::Time created = absl::InfinitePast();
   absl::Time updated = absl::InfinitePast();
 };
@@ -134,7 +155,7 @@ struct Experiment {
 // The first row with a NaN or an infinity, which no call takes; -1 where every value is finite.
 int64_t FirstRowNotFinite(FramesView frames);
 
-// "training", "ready", "failed", "unknown".
+// "training", "ready", "failed", "degraded", "unknown".
 std::string_view StateName(Experiment::State state);
 
 enum class TrainPhase {
@@ -199,6 +220,13 @@ struct FramesInfo {
   int64_t rows = 0;
   int dimension = 0;
   int64_t generation = 0;
+};
+
+// What the tar of a Backup holds.
+struct BackupInfo {
+  int64_t experiments = 0;
+  int64_t generations = 0;
+  int64_t bytes = 0;  // of the tar
 };
 
 enum class Health { kUnknown, kServing, kNotServing };

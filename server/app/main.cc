@@ -12,8 +12,11 @@
 #include "server/app/signals.h"
 #include "server/base/clock.h"
 #include "server/base/cores.h"
+#include "server/base/memory.h"
 #include "server/engine/engine.h"
+#include "server/experiments/folding.h"
 #include "server/experiments/importer.h"
+#include "server/experiments/memory_budget.h"
 #include "server/experiments/registry.h"
 #include "server/experiments/trainer.h"
 #include "server/retrieval/platform.h"
@@ -24,8 +27,9 @@
 namespace kith::app {
 namespace {
 
-// Threads for uploads and for what touches the disk.
+// Threads for uploads and for what touches the disk; and for changes to the experiments, one at most for each.
 constexpr int kPoolThreads = 4;
+constexpr int kStorageThreads = 4;
 
 // How long running calls, and a training that is being saved, have at a drain.
 constexpr std::chrono::seconds kPatience(25);
@@ -42,16 +46,39 @@ void LogPlatform(int search_threads) {
   if (!platform.warning.empty()) spdlog::warn("{}", platform.warning);
 }
 
-void LogExperiments(const experiments::Registry& registry) {
-  int64_t loaded = 0;
-  for (const auto& experiment : registry.List("", SIZE_MAX)) {
-    if (experiment.state == experiments::State::kFailed) {
-      spdlog::error("experiment '{}' cannot be served: {}", experiment.name, Text(experiment.failure));
+experiments::RegistryOptions ExperimentOptions(const config::Config& config) {
+  experiments::RegistryOptions options;
+  options.max_experiments = config.limits.experiments;
+  options.preload = config.preload;
+  options.threads = kStorageThreads;
+  options.on_loaded = [](const std::string& name, const absl::Status& status, double seconds) {
+    if (status.ok()) {
+      spdlog::info("experiment '{}' loaded in {:.3f} s", name, seconds);
     } else {
-      ++loaded;
+      spdlog::error("experiment '{}' cannot be loaded: {}", name, Text(status));
     }
-  }
-  spdlog::info("{} experiments loaded", loaded);
+  };
+  options.on_degraded = [](const std::string& name, int64_t serving, const absl::Status& failure) {
+    spdlog::error("experiment '{}' is DEGRADED: generation {} serves, because the current one cannot be read: {}", name,
+                  serving, Text(failure));
+  };
+  options.on_let_go = [](const std::string& name) { spdlog::info("experiment '{}' let go of to make room", name); };
+  return options;
+}
+
+experiments::FoldingOptions FoldingOptionsOf(const config::Config& config) {
+  experiments::FoldingOptions options;
+  options.rows = config.storage.fold_rows;
+  options.bytes = config.storage.fold_bytes;
+  options.nice = config.training.nice;
+  options.on_folded = [](const std::string& name, const absl::Status& status, int64_t rows, double seconds) {
+    if (status.ok()) {
+      spdlog::info("experiment '{}': {} rows folded into a new snapshot in {:.1f} s", name, rows, seconds);
+    } else {
+      spdlog::warn("experiment '{}': additions were not folded, and stay in the log: {}", name, Text(status));
+    }
+  };
+  return options;
 }
 
 void LogTraining(const experiments::TrainingEnd& end) {
@@ -102,18 +129,19 @@ absl::Status Serve(const config::Config& config, const StopSignals& signals) {
   retrieval::InitializeFaiss();
   LogPlatform(search_threads);
 
-  auto store = storage::Store::Open(config.data_dir);
+  storage::StoreOptions storage;
+  storage.keep_generations = config.storage.keep_generations;
+  auto store = storage::Store::Open(config.data_dir, storage);
   if (!store.ok()) return store.status();
-  auto registry = experiments::Registry::Open(store->get(), config.limits.experiments, [&] { return !signals.Came(); });
-  if (signals.Came()) {
-    spdlog::info("signal {} during the start", signals.Wait());
-    return absl::OkStatus();
-  }
+  experiments::MemoryBudget budget(config.memory.budget.Of(UsableMemory()));
+  auto registry = experiments::Registry::Open(store->get(), &budget, ExperimentOptions(config));
   if (!registry.ok()) return registry.status();
-  LogExperiments(**registry);
+  spdlog::info("{} experiments; a budget of {} MiB of memory", (*registry)->List("", SIZE_MAX).size(),
+               budget.limit() >> 20);
+  experiments::Folding folding(store->get(), &budget, registry->get(), FoldingOptionsOf(config));
 
   engine::Engine engine({search_threads, config.search.queue_rows, config.search.batch_rows});
-  experiments::Trainer trainer(store->get(), TrainingOptions(config, cores));
+  experiments::Trainer trainer(store->get(), &budget, TrainingOptions(config, cores));
   ThreadPool pool(kPoolThreads, [] { retrieval::SetThreadsOfThisThread(1); });  // additions leave the cores to searches
   const rpc::Context context{config.limits, store->get(), registry->get(), &trainer, &engine, &pool};
   auto server = rpc::Server::Start(context, config.listen);

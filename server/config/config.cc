@@ -2,6 +2,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -62,8 +63,23 @@ class Reader {
       return ReadSection(value, absl::StrCat(name, "."));
     }
     if (value.IsNull()) return bad("has no value; give one or remove the key");
+    if (key->list) return ReadList(*key, value, mark);
     if (!value.IsScalar()) return bad("takes a single value, not a list or a section");
     if (const absl::Status status = key->set(value.Scalar(), config_); !status.ok()) return bad(status.message());
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadList(const Key& key, const YAML::Node& list, const YAML::Mark& mark) {
+    if (!list.IsSequence()) return Bad(mark, absl::StrCat(key.name, ": takes a list, such as [a, b]"));
+    for (const YAML::Node& item : list) {
+      const auto bad = [&](absl::string_view message) {
+        return Bad(item.Mark(), absl::StrCat(key.name, ": ", message));
+      };
+      // An empty one is marked where the next token stands, which may be lines below.
+      if (item.IsNull()) return Bad(mark, absl::StrCat(key.name, ": its list has an empty value; remove it"));
+      if (!item.IsScalar()) return bad("its list takes single values only");
+      if (const absl::Status status = key.set(item.Scalar(), config_); !status.ok()) return bad(status.message());
+    }
     return absl::OkStatus();
   }
 
@@ -79,6 +95,10 @@ class Reader {
 };
 
 }  // namespace
+
+int64_t Memory::Budget::Of(int64_t usable) const {
+  return bytes.value_or(std::max(kLeastBudget, usable / 100 * percent));
+}
 
 absl::StatusOr<Config> Load(const std::string& path) {
   const auto unreadable = [&](absl::string_view why) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -40,6 +41,26 @@ struct Training {
   int import_seconds = 600;          // of a processor, to read an index file; twice that by the clock
 };
 
+constexpr int64_t kLeastBudget = int64_t{64} << 20;  // bytes
+
+struct Memory {
+  // Of voices, trainings, imports and uploads together.
+  struct Budget {
+    std::optional<int64_t> bytes;  // kLeastBudget or more; unset: the share
+    int percent = 70;              // of the memory that the process may have, 1 to 100
+
+    // In bytes, where the process may have `usable` bytes; kLeastBudget at least.
+    int64_t Of(int64_t usable) const;
+  };
+  Budget budget;
+};
+
+struct Storage {
+  int keep_generations = 2;                // of each experiment, the current one among them
+  int fold_rows = 10000;                   // additions that are written into a snapshot, in rows
+  int64_t fold_bytes = int64_t{64} << 20;  // the same in bytes; whichever is reached first
+};
+
 struct Log {
   std::string level = "info";   // trace, debug, info, warn, error
   std::string format = "text";  // text, json
@@ -52,6 +73,9 @@ struct Config {
   Limits limits;
   Search search;
   Training training;
+  Memory memory;
+  std::vector<std::string> preload;  // names of experiments that are loaded at the start and stay; none twice
+  Storage storage;
   Log log;
 };
 

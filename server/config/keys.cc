@@ -10,8 +10,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/base/ids.h"
 #include "server/base/status.h"
 #include "server/config/listen.h"
+#include "server/config/sizes.h"
 
 namespace kith::config {
 namespace {
@@ -22,6 +24,7 @@ constexpr int kMaxThreads = 1024;
 constexpr int kMaxRows = 1'000'000'000;
 constexpr int64_t kMinImportBytes = int64_t{1} << 20;
 constexpr int64_t kMaxImportBytes = int64_t{256} << 30;
+constexpr int64_t kMaxFoldBytes = int64_t{1} << 40;
 
 // Field: a function from Config& to the integer it means.
 template <typename Field, typename Number>
@@ -64,6 +67,32 @@ absl::Status SetDataDir(absl::string_view value, Config& config) {
   return absl::OkStatus();
 }
 
+absl::Status SetBudget(absl::string_view value, Config& config) {
+  const absl::StatusOr<Memory::Budget> budget = ParseBudget(value);
+  if (!budget.ok()) return budget.status();
+  config.memory.budget = *budget;
+  return absl::OkStatus();
+}
+
+absl::Status AddPreloaded(absl::string_view value, Config& config) {
+  if (absl::Status status = CheckExperimentName(std::string(value)); !status.ok()) return status;
+  if (absl::c_linear_search(config.preload, value)) {
+    return Error(Reason::kBadParameter, absl::StrCat("'", value, "' is there twice"));
+  }
+  config.preload.emplace_back(value);
+  return absl::OkStatus();
+}
+
+absl::Status SetFoldBytes(absl::string_view value, Config& config) {
+  const absl::StatusOr<int64_t> bytes = ParseBytes(value);
+  if (!bytes.ok()) return bytes.status();
+  if (*bytes < 1 || *bytes > kMaxFoldBytes) {
+    return Error(Reason::kBadParameter, absl::StrCat("'", value, "' is out of range; 1 to 1TiB"));
+  }
+  config.storage.fold_bytes = *bytes;
+  return absl::OkStatus();
+}
+
 std::vector<Key> MakeKeys() {
   return {
       {"listen", SetListen},
@@ -87,6 +116,11 @@ std::vector<Key> MakeKeys() {
        Whole([](Config& c) -> int& { return c.training.compress_above_rows; }, 0, kMaxRows)},
       {"training.compress_centres", Whole([](Config& c) -> int& { return c.training.compress_centres; }, 1, kMaxRows)},
       {"training.import_seconds", Whole([](Config& c) -> int& { return c.training.import_seconds; }, 1, 86400)},
+      {"memory.budget", SetBudget},
+      {"preload", AddPreloaded, /*list=*/true},
+      {"storage.keep_generations", Whole([](Config& c) -> int& { return c.storage.keep_generations; }, 1, 100)},
+      {"storage.fold_rows", Whole([](Config& c) -> int& { return c.storage.fold_rows; }, 1, kMaxRows)},
+      {"storage.fold_bytes", SetFoldBytes},
       {"log.level",
        OneOf([](Config& c) -> std::string& { return c.log.level; }, {"trace", "debug", "info", "warn", "error"})},
       {"log.format", OneOf([](Config& c) -> std::string& { return c.log.format; }, {"text", "json"})},
@@ -139,7 +173,7 @@ bool IsSection(absl::string_view name) {
 }
 
 std::string Advice(absl::string_view unknown) {
-  constexpr absl::string_view kOtherVersions[] = {"http", "tls", "auth", "storage", "memory"};
+  constexpr absl::string_view kOtherVersions[] = {"http", "tls", "auth"};
   if (absl::c_linear_search(kOtherVersions, unknown)) return "not known to this version; remove it";
   std::string nearest;
   size_t best = std::max<size_t>(2, unknown.size() / 4) + 1;

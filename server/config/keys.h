@@ -15,6 +15,7 @@ struct Key {
   std::string name;  // with its section: "limits.k"
   // Checks the value and puts it into the Config. An error says what is wrong with the value, without the key's name.
   std::function<absl::Status(absl::string_view value, Config& config)> set;
+  bool list = false;  // takes a list; `set` is called for each value in it
 };
 
 const std::vector<Key>& Keys();

@@ -11,8 +11,8 @@
 namespace kith::rpc {
 
 // All outlive the server's calls. Handlers run on gRPC's few threads and never compute nor wait: searches go to the
-// engine, uploads and whatever touches the disk to the pool. There, what waits for the additions or exports of an
-// experiment goes into the lane that has its name, so that one voice never holds up the others.
+// engine, uploads and whatever touches the disk to the pool. What waits for other work on an experiment goes to the
+// registry, so that one voice never holds up the others.
 struct Context {
   config::Limits limits;
   storage::Store* store;

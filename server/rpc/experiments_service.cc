@@ -6,10 +6,12 @@
 
 #include "absl/strings/escaping.h"
 #include "server/base/status.h"
+#include "server/rpc/backup_call.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/downloads.h"
 #include "server/rpc/guard.h"
 #include "server/rpc/import_call.h"
+#include "server/rpc/restore_call.h"
 #include "server/rpc/status.h"
 #include "server/rpc/tune_call.h"
 
@@ -42,8 +44,22 @@ absl::Status ListPage(const experiments::Registry& registry, const v1::ListExper
 class PoolCall : public grpc::ServerUnaryReactor {
  public:
   template <typename Body>
-  PoolCall(ThreadPool* pool, const std::string& lane, CallGate::Pass pass, Body body) : pass_(std::move(pass)) {
-    pool->RunInLane(lane, [this, body] { Finish(ToGrpc(Guarded(body))); });
+  PoolCall(ThreadPool* pool, CallGate::Pass pass, Body body) : pass_(std::move(pass)) {
+    pool->Run([this, body] { Finish(ToGrpc(Guarded(body))); });
+  }
+
+ private:
+  void OnDone() override { delete this; }
+
+  const CallGate::Pass pass_;
+};
+
+// A call that the registry ends: `start(done)` is given what takes its status. Deletes itself when the call is over.
+class RegistryCall : public grpc::ServerUnaryReactor {
+ public:
+  template <typename Start>
+  RegistryCall(CallGate::Pass pass, const Start& start) : pass_(std::move(pass)) {
+    start([this](const absl::Status& status) { Finish(ToGrpc(status)); });
   }
 
  private:
@@ -55,15 +71,28 @@ class PoolCall : public grpc::ServerUnaryReactor {
 }  // namespace
 
 template <typename Body>
-grpc::ServerUnaryReactor* ExperimentsService::InPool(Body body, const std::string& lane) {
+grpc::ServerUnaryReactor* ExperimentsService::InPool(Body body) {
   return Admit<grpc::ServerUnaryReactor>(
-      gate_, [&](CallGate::Pass pass) { return new PoolCall(context_.pool, lane, std::move(pass), body); });
+      gate_, [&](CallGate::Pass pass) { return new PoolCall(context_.pool, std::move(pass), body); });
+}
+
+template <typename Response, typename Change>
+grpc::ServerUnaryReactor* ExperimentsService::Changed(Response* response, Change change) {
+  return Admit<grpc::ServerUnaryReactor>(gate_, [&](CallGate::Pass pass) {
+    return new RegistryCall(std::move(pass), [&](const auto& end) {
+      change([end, response](const absl::StatusOr<experiments::Description>& result) {
+        if (result.ok()) *response->mutable_experiment() = ToProto(*result);
+        end(result.status());
+      });
+    });
+  });
 }
 
 template <typename Response, typename Messages>
-grpc::ServerWriteReactor<Response>* ExperimentsService::Download(Messages messages, const std::string& lane) {
+grpc::ServerWriteReactor<Response>* ExperimentsService::Download(const std::string& experiment,
+                                                                 const Messages& messages) {
   return Admit<grpc::ServerWriteReactor<Response>>(gate_, [&](CallGate::Pass pass) {
-    return new DownloadCall<Response>(context_, std::move(pass), messages(), lane);
+    return new DownloadCall<Response>(context_, std::move(pass), experiment, messages);
   });
 }
 
@@ -85,7 +114,10 @@ grpc::ServerUnaryReactor* ExperimentsService::Get(grpc::CallbackServerContext*, 
 grpc::ServerUnaryReactor* ExperimentsService::Delete(grpc::CallbackServerContext*,
                                                      const v1::DeleteExperimentRequest* request,
                                                      v1::DeleteExperimentResponse*) {
-  return InPool([=] { return context_.registry->Delete(request->name()); }, request->name());
+  return Admit<grpc::ServerUnaryReactor>(gate_, [&](CallGate::Pass pass) {
+    return new RegistryCall(std::move(pass),
+                            [&](const auto& end) { context_.registry->Delete(request->name(), end); });
+  });
 }
 
 grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>* ExperimentsService::Import(
@@ -96,12 +128,12 @@ grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>* ExperimentsServi
 
 grpc::ServerWriteReactor<v1::ExportResponse>* ExperimentsService::Export(grpc::CallbackServerContext*,
                                                                          const v1::ExportRequest* request) {
-  return Download<v1::ExportResponse>([&] { return ExportMessages(context_, request->name()); }, request->name());
+  return Download<v1::ExportResponse>(request->name(), ExportMessages(context_, request->name()));
 }
 
 grpc::ServerWriteReactor<v1::GetFramesResponse>* ExperimentsService::GetFrames(grpc::CallbackServerContext*,
                                                                                const v1::GetFramesRequest* request) {
-  return Download<v1::GetFramesResponse>([&] { return FrameMessages(context_, *request); });
+  return Download<v1::GetFramesResponse>(request->name(), FrameMessages(*request));
 }
 
 grpc::ServerWriteReactor<v1::TuneResponse>* ExperimentsService::Tune(grpc::CallbackServerContext*,
@@ -109,6 +141,62 @@ grpc::ServerWriteReactor<v1::TuneResponse>* ExperimentsService::Tune(grpc::Callb
   using Reactor = grpc::ServerWriteReactor<v1::TuneResponse>;
   return Admit<Reactor>(
       gate_, [&](CallGate::Pass pass) { return new TuneCall(context_, std::move(pass), &tunings_, request); });
+}
+
+grpc::ServerUnaryReactor* ExperimentsService::Load(grpc::CallbackServerContext*, const v1::LoadRequest* request,
+                                                   v1::LoadResponse* response) {
+  return Changed(response, [=](const auto& done) { context_.registry->Load(request->name(), done); });
+}
+
+grpc::ServerUnaryReactor* ExperimentsService::Unload(grpc::CallbackServerContext*, const v1::UnloadRequest* request,
+                                                     v1::UnloadResponse* response) {
+  return Changed(response, [=](const auto& done) { done(context_.registry->Unload(request->name())); });
+}
+
+grpc::ServerUnaryReactor* ExperimentsService::Pin(grpc::CallbackServerContext*, const v1::PinRequest* request,
+                                                  v1::PinResponse* response) {
+  return Changed(response, [=](const auto& done) { context_.registry->SetPinned(request->name(), true, done); });
+}
+
+grpc::ServerUnaryReactor* ExperimentsService::Unpin(grpc::CallbackServerContext*, const v1::UnpinRequest* request,
+                                                    v1::UnpinResponse* response) {
+  return Changed(response, [=](const auto& done) { context_.registry->SetPinned(request->name(), false, done); });
+}
+
+grpc::ServerUnaryReactor* ExperimentsService::Generations(grpc::CallbackServerContext*,
+                                                          const v1::GenerationsRequest* request,
+                                                          v1::GenerationsResponse* response) {
+  return InPool([=] {
+    const auto generations = context_.store->Generations(request->name());
+    if (!generations.ok()) return generations.status();
+    for (const storage::GenerationRecord& generation : *generations) {
+      *response->add_generations() = ToProto(generation);
+    }
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* ExperimentsService::Rollback(grpc::CallbackServerContext*,
+                                                       const v1::RollbackRequest* request,
+                                                       v1::RollbackResponse* response) {
+  std::optional<int64_t> to;
+  if (request->has_to()) to = request->to();
+  return Changed(response, [=](const auto& done) { context_.registry->Rollback(request->name(), to, done); });
+}
+
+grpc::ServerWriteReactor<v1::BackupResponse>* ExperimentsService::Backup(grpc::CallbackServerContext*,
+                                                                         const v1::BackupRequest*) {
+  using Reactor = grpc::ServerWriteReactor<v1::BackupResponse>;
+  return Admit<Reactor>(gate_,
+                        [&](CallGate::Pass pass) { return new BackupCall(context_, &backups_, std::move(pass)); });
+}
+
+grpc::ServerReadReactor<v1::RestoreRequest>* ExperimentsService::Restore(grpc::CallbackServerContext*,
+                                                                         v1::RestoreResponse* response) {
+  using Reactor = grpc::ServerReadReactor<v1::RestoreRequest>;
+  return Admit<Reactor>(gate_, [&](CallGate::Pass pass) {
+    return new RestoreCall(context_, &backups_, response, std::move(pass));
+  });
 }
 
 }  // namespace kith::rpc

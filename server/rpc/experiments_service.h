@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kith/v1/experiments.grpc.pb.h"
+#include "server/base/thread_pool.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
 #include "server/rpc/stream_set.h"
@@ -30,23 +31,43 @@ class ExperimentsService : public v1::Experiments::CallbackService {
                                                              const v1::GetFramesRequest* request) override;
   grpc::ServerWriteReactor<v1::TuneResponse>* Tune(grpc::CallbackServerContext* call,
                                                    const v1::TuneRequest* request) override;
+  grpc::ServerUnaryReactor* Load(grpc::CallbackServerContext* call, const v1::LoadRequest* request,
+                                 v1::LoadResponse* response) override;
+  grpc::ServerUnaryReactor* Unload(grpc::CallbackServerContext* call, const v1::UnloadRequest* request,
+                                   v1::UnloadResponse* response) override;
+  grpc::ServerUnaryReactor* Pin(grpc::CallbackServerContext* call, const v1::PinRequest* request,
+                                v1::PinResponse* response) override;
+  grpc::ServerUnaryReactor* Unpin(grpc::CallbackServerContext* call, const v1::UnpinRequest* request,
+                                  v1::UnpinResponse* response) override;
+  grpc::ServerUnaryReactor* Generations(grpc::CallbackServerContext* call, const v1::GenerationsRequest* request,
+                                        v1::GenerationsResponse* response) override;
+  grpc::ServerUnaryReactor* Rollback(grpc::CallbackServerContext* call, const v1::RollbackRequest* request,
+                                     v1::RollbackResponse* response) override;
+  grpc::ServerWriteReactor<v1::BackupResponse>* Backup(grpc::CallbackServerContext* call,
+                                                       const v1::BackupRequest* request) override;
+  grpc::ServerReadReactor<v1::RestoreRequest>* Restore(grpc::CallbackServerContext* call,
+                                                       v1::RestoreResponse* response) override;
 
   // Ends the tunings that run; no more are let in.
   void Drain() { tunings_.DrainAll(); }
 
  private:
-  // Runs `body`, which returns an absl::Status, in a lane of the pool and ends the call with its result. The lane is
-  // the experiment's name for what may wait for its additions and exports.
+  // Runs `body`, which returns an absl::Status, in the pool and ends the call with its result.
   template <typename Body>
-  grpc::ServerUnaryReactor* InPool(Body body, const std::string& lane = "");
+  grpc::ServerUnaryReactor* InPool(Body body);
 
-  // Answers with the messages that `messages()` makes, see DownloadCall. As to the lane, the same.
+  // Calls `change(done)`, and ends the call with the experiment that `done` is told of, or with the error.
+  template <typename Response, typename Change>
+  grpc::ServerUnaryReactor* Changed(Response* response, Change change);
+
+  // Answers with the messages that `messages` makes of the experiment's generation, see DownloadCall.
   template <typename Response, typename Messages>
-  grpc::ServerWriteReactor<Response>* Download(Messages messages, const std::string& lane = "");
+  grpc::ServerWriteReactor<Response>* Download(const std::string& experiment, const Messages& messages);
 
   const Context context_;
   CallGate* const gate_;
   StreamSet tunings_;
+  ThreadPool backups_{1};  // one at a time, so that they do not take the pool's threads for long
 };
 
 }  // namespace kith::rpc

@@ -4,16 +4,17 @@
 #include <sched.h>
 
 #include <map>
+#include <string>
 #include <thread>
+#include <utility>
+
+#include "tests/base/fake_files.h"
 
 namespace kith {
 namespace {
 
-int Cores(int allowed_cores, const std::map<std::string, std::string>& files) {
-  return UsableCores(allowed_cores, [&](const std::string& path) {
-    const auto file = files.find(path);
-    return file == files.end() ? std::string() : file->second;
-  });
+int Cores(int allowed_cores, std::map<std::string, std::string> files) {
+  return UsableCores(allowed_cores, testing::FakeFiles(std::move(files)));
 }
 
 TEST(UsableCores, AffinityAloneWithoutQuota) {

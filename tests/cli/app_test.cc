@@ -84,6 +84,9 @@ TEST_F(AppTest, AServerThatIsNotThereIsExitCode3) {
                                                        {"show", "a"},
                                                        {"tune", "a"},
                                                        {"delete", "a"},
+                                                       {"load", "a"},
+                                                       {"rollback", "a"},
+                                                       {"backup", out_.c_str()},
                                                        {"health"}};
   for (std::vector<const char*> call : calls) {
     call.insert(call.end(), {"--json", "--server", nowhere.c_str()});
@@ -204,9 +207,10 @@ TEST_F(AppTest, AFailureIsExitCode1WithTheServersMessageAndNoFile) {
 TEST_F(AppTest, ShowListAndDelete) {
   const Result show = Call({"show", "a", "--json"});
   ASSERT_EQ(show.exit_code, kDone) << show.err;
-  EXPECT_THAT(show.keys(), ElementsAre("name", "state", "rows", "dimension", "metric", "recipe", "compression",
-                                       "expansion", "factory", "nlist", "nprobe", "k_factor", "generation",
-                                       "recall_at_8", "bytes", "resident", "created", "updated"));
+  EXPECT_THAT(show.keys(),
+              ElementsAre("name", "state", "rows", "dimension", "metric", "recipe", "compression", "expansion",
+                          "factory", "nlist", "nprobe", "k_factor", "generation", "recall_at_8", "bytes", "resident",
+                          "created", "updated", "disk_bytes", "pinned", "last_used"));
   EXPECT_EQ(show.json()["state"], "ready");
   EXPECT_EQ(show.json()["metric"], "cosine");
   EXPECT_EQ(show.json()["created"], "2023-11-14T22:13:20Z");

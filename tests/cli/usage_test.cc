@@ -9,8 +9,9 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr const char* kCommands[] = {"train", "add",  "search", "expand", "stream", "tune",
-                                     "link",  "list", "show",   "delete", "health", "generate"};
+constexpr const char* kCommands[] = {"train", "add",   "search",      "expand",   "stream",   "tune",   "link",
+                                     "list",  "show",  "delete",      "health",   "generate", "load",   "unload",
+                                     "pin",   "unpin", "generations", "rollback", "backup",   "restore"};
 
 TEST(UsageTest, EveryCommandHasHelp) {
   for (const char* command : kCommands) {
@@ -60,6 +61,10 @@ TEST(UsageTest, WrongUsageIsExitCode2AndAMessage) {
       {"tune", "voice", "--target-recall", "1.01"},
       {"tune", "voice", "--target-recall", "nan"},
       {"generate", "folder", "--rows", "0"},
+      {"load"},
+      {"rollback", "voice", "--to", "last"},
+      {"backup"},
+      {"restore", "a.tar", "b.tar"},
       {"stream", "voice", "a.npy", "--block-ms", "19"},
       {"stream", "voice", "a.npy", "--clients", "0"},
       {"stream", "voice", "a.npy", "--dimension", "4"},

@@ -9,31 +9,12 @@
 #include <thread>
 #include <vector>
 
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
 #include "grpcpp/grpcpp.h"
-#include "kith/v1/experiments.grpc.pb.h"
 #include "kith/v1/retrieval.grpc.pb.h"
+#include "tests/client/fake_error.h"
+#include "tests/client/fake_experiments.h"
 
 namespace kith::test {
-
-// An error as kithd sends it.
-inline grpc::Status MakeError(grpc::StatusCode code, const std::string& reason, const std::string& message,
-                              int retry_ms = 0) {
-  google::rpc::Status status;
-  status.set_code(code);
-  status.set_message(message);
-  google::rpc::ErrorInfo info;
-  info.set_reason(reason);
-  info.set_domain("kith");
-  status.add_details()->PackFrom(info);
-  if (retry_ms > 0) {
-    google::rpc::RetryInfo retry;
-    retry.mutable_retry_delay()->set_nanos(retry_ms * 1'000'000);
-    status.add_details()->PackFrom(retry);
-  }
-  return {code, message, status.SerializeAsString()};
-}
 
 inline int64_t RowsOf(const v1::FloatBatch& batch) {
   return static_cast<int64_t>(batch.raw().size() / sizeof(float)) / batch.dimension();
@@ -233,98 +214,6 @@ class FakeRetrieval : public v1::Retrieval::Service {
   v1::SearchParams search_params_;
   v1::Recipe recipe_;
   int64_t searches_ = 0;
-};
-
-// Experiments a, b, c, a page of two at a time.
-class FakeExperiments : public v1::Experiments::Service {
- public:
-  grpc::Status List(grpc::ServerContext*, const v1::ListExperimentsRequest* request,
-                    v1::ListExperimentsResponse* response) override {
-    if (request->page_token().empty()) {
-      Fill("a", response->add_experiments());
-      Fill("b", response->add_experiments());
-      response->set_next_page_token("b");
-    } else {
-      Fill("c", response->add_experiments());
-    }
-    return grpc::Status::OK;
-  }
-  grpc::Status Get(grpc::ServerContext*, const v1::GetExperimentRequest* request,
-                   v1::GetExperimentResponse* response) override {
-    if (request->name() != "a") return NotFound(request->name());
-    Fill("a", response->mutable_experiment());
-    return grpc::Status::OK;
-  }
-  grpc::Status Delete(grpc::ServerContext*, const v1::DeleteExperimentRequest* request,
-                      v1::DeleteExperimentResponse*) override {
-    return request->name() == "a" ? grpc::Status::OK : NotFound(request->name());
-  }
-
-  // Candidates for "a". tune_request is what came.
-  grpc::Status Tune(grpc::ServerContext* context, const v1::TuneRequest* request,
-                    grpc::ServerWriter<v1::TuneResponse>* writer) override {
-    if (request->experiment() != "a") return NotFound(request->experiment());
-    tune_request = *request;
-    v1::TuneResponse response;
-    response.set_step("IVF185,Flat, nprobe 8");
-    response.set_done(1);
-    response.set_total(3);
-    writer->Write(response);
-    if (while_tuning) while_tuning();
-    while (tune_hangs && !context->IsCancelled()) std::this_thread::yield();
-    response.Clear();
-    AddCandidate(&response, "IVF185,Flat", 0.967, 0.9955, 40, false)->mutable_recipe()->set_nprobe(8);
-    AddCandidate(&response, "Flat", 0.99, 0.97, 55, true)->mutable_recipe()->mutable_compression()->set_centres(1813);
-    v1::TuneCandidate* refined = AddCandidate(&response, "IVF185,PQ384x4fs,RFlat", 0.982, 0.9976, 60, true);
-    refined->set_chosen(true);
-    refined->mutable_recipe()->set_nprobe(16);
-    refined->mutable_recipe()->set_k_factor(4);
-    AddCandidate(&response, "Flat", 1, 1, 400, true);
-    writer->Write(response);
-    return grpc::Status::OK;
-  }
-  v1::TuneRequest tune_request;
-  std::function<void()> while_tuning;  // called after the first answer
-  bool tune_hangs = false;             // behind that, until the client goes away
-
- private:
-  static v1::TuneCandidate* AddCandidate(v1::TuneResponse* response, const std::string& factory, double recall,
-                                         double blend, double microseconds, bool pareto) {
-    v1::TuneCandidate* candidate = response->add_candidates();
-    candidate->mutable_recipe()->set_factory(factory);
-    candidate->mutable_recipe()->set_metric(v1::METRIC_COSINE);
-    candidate->set_factory(factory);
-    candidate->set_rows(7253);
-    candidate->set_recall_at_8(recall);
-    candidate->set_blend_cosine(blend);
-    candidate->set_microseconds_per_row(microseconds);
-    candidate->set_bytes(43 << 20);
-    candidate->set_build_seconds(2.5);
-    candidate->set_pareto(pareto);
-    return candidate;
-  }
-  static grpc::Status NotFound(const std::string& name) {
-    return MakeError(grpc::StatusCode::NOT_FOUND, "EXPERIMENT_NOT_FOUND", "there is no experiment " + name);
-  }
-  static void Fill(const std::string& name, v1::Experiment* experiment) {
-    experiment->set_name(name);
-    experiment->set_state(v1::Experiment::STATE_READY);
-    experiment->set_rows(7253);
-    experiment->set_dimension(768);
-    experiment->set_metric(v1::METRIC_COSINE);
-    experiment->set_recipe("auto");
-    experiment->set_factory("IVF185,Flat");
-    experiment->set_nlist(185);
-    experiment->set_nprobe(12);
-    experiment->set_generation(3);
-    experiment->set_recall_at_8(0.967);
-    experiment->set_bytes(1 << 20);
-    experiment->set_resident(true);
-    experiment->mutable_compression()->set_centres(10000);
-    experiment->mutable_compression()->set_iterations(50);
-    experiment->mutable_created()->set_seconds(1700000000);
-    experiment->mutable_updated()->set_seconds(1700000001);
-  }
 };
 
 // Serves on a free port of the loopback interface until it is destroyed.

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
@@ -47,6 +48,9 @@ limits: {k: 1, rows: 2, message_bytes: 65536, streams: 3, experiments: 4, import
 search: {threads: 5, queue_rows: 6, batch_rows: 7}
 training: {threads: 8, concurrent: 9, nice: 0, queue: 11, compress_above_rows: 0, compress_centres: 12,
            import_seconds: 13}
+memory: {budget: 80%}
+preload: [anna, "Zo\u00eb v2"]
+storage: {keep_generations: 13, fold_rows: 14, fold_bytes: 15KiB}
 log: {level: debug, format: json}
 )");
   Config expected;
@@ -55,6 +59,9 @@ log: {level: debug, format: json}
   expected.limits = {1, 2, 65536, 3, 4, 5000000000};
   expected.search = {5, 6, 7};
   expected.training = {8, 9, 0, 11, 0, 12, 13};
+  expected.memory.budget.percent = 80;
+  expected.preload = {"anna", "Zo\xc3\xab v2"};
+  expected.storage = {13, 14, 15 * 1024};
   expected.log = {"debug", "json"};
   EXPECT_EQ(Fields(config), Fields(expected));
 }
@@ -70,7 +77,7 @@ TEST(Parse, UnknownKeyNamesTheNearest) {
 }
 
 TEST(Parse, KeysOfOtherVersions) {
-  for (const std::string key : {"http", "tls", "auth", "storage", "memory"}) {
+  for (const std::string key : {"http", "tls", "auth"}) {
     ExpectBad(key + ":\n  listen: 127.0.0.1:1\n", "kithd.yaml:1: " + key, "not known to this version");
   }
 }
@@ -113,12 +120,15 @@ TEST(Parse, OutOfRange) {
                                                {"training", "concurrent", 1, 64},
                                                {"training", "nice", 0, 19},
                                                {"training", "queue", 1, 4096},
-                                               {"training", "import_seconds", 1, 86400}}) {
+                                               {"training", "import_seconds", 1, 86400},
+                                               {"storage", "keep_generations", 1, 100},
+                                               {"storage", "fold_rows", 1, 1000000000},
+                                               {"storage", "fold_bytes", 1, int64_t{1} << 40}}) {
     const auto parse = [&](int64_t value) {
       return Parse(absl::StrCat(range.section, ":\n  ", range.key, ": ", value, "\n"), "kithd.yaml");
     };
     for (const int64_t good : {range.least, range.most}) EXPECT_TRUE(parse(good).ok()) << range.key << good;
-    for (const int64_t bad : {range.least - 1, range.most + 1, int64_t{1} << 40}) {
+    for (const int64_t bad : {range.least - 1, range.most + 1, int64_t{1} << 41}) {
       const std::string message(parse(bad).status().message());
       EXPECT_THAT(message, StartsWith("kithd.yaml:2: ")) << range.key << bad;
       EXPECT_THAT(message, HasSubstr(range.section + "." + range.key)) << range.key << bad;
@@ -130,6 +140,55 @@ TEST(Parse, BadWords) {
   ExpectBad("listen: 50051\n", "kithd.yaml:1: listen", "has no port");
   ExpectBad("log:\n  level: verbose\n", "kithd.yaml:2: log.level", "not one of trace, debug, info, warn, error");
   ExpectBad("log:\n  format: xml\n", "kithd.yaml:2: log.format", "not one of text, json");
+}
+
+TEST(Parse, BudgetIsBytesOrAShare) {
+  const auto budget = [](const std::string& text) {
+    return ParseOk("memory:\n  budget: " + text + "\n").memory.budget;
+  };
+  constexpr int64_t kGibibyte = 1 << 30;
+  EXPECT_EQ(budget("1073741824").bytes, kGibibyte);
+  EXPECT_EQ(budget("8GiB").bytes, 8 * kGibibyte);
+  EXPECT_EQ(budget("65536 KiB").bytes, kLeastBudget);
+  EXPECT_EQ(budget("64MiB").bytes, kLeastBudget);
+  EXPECT_EQ(budget("'1%'").percent, 1);
+  EXPECT_EQ(budget("100%").percent, 100);
+  EXPECT_EQ(budget("100 %").bytes, std::nullopt);
+  ExpectBad("memory:\n  budget: much\n", "kithd.yaml:2: memory.budget", "is no number of bytes; write 1073741824");
+  for (const std::string text : {"0%", "101%", "-5%", "1.5%", "%", "7%%"}) {
+    ExpectBad("memory:\n  budget: '" + text + "'\n", "kithd.yaml:2: memory.budget", "percentage from 1% to 100%");
+  }
+  for (const std::string text :
+       {"-1", "+70000000", "1e9", "8GB", "8 gib", "GiB", "0x10000000", "9999999999GiB", "''"}) {
+    ExpectBad("memory:\n  budget: " + text + "\n", "kithd.yaml:2: memory.budget", "is no number of bytes");
+  }
+  for (const std::string text : {"0", "67108863", "63MiB"}) {
+    ExpectBad("memory:\n  budget: " + text + "\n", "kithd.yaml:2: memory.budget", "below the least, 64MiB");
+  }
+  ExpectBad("memory:\n  budget: [1GiB]\n", "kithd.yaml:2: memory.budget", "single value");
+}
+
+TEST(Budget, AShareIsOfWhatIsUsable) {
+  constexpr int64_t kGibibyte = 1 << 30;
+  Memory::Budget budget;
+  EXPECT_NEAR(static_cast<double>(budget.Of(10 * kGibibyte)), 0.7 * 10 * kGibibyte, 100);
+  EXPECT_EQ(budget.Of(1000), kLeastBudget);
+  EXPECT_GT(budget.Of(std::numeric_limits<int64_t>::max()), 0) << "no limit is known";
+  budget.bytes = kGibibyte;
+  EXPECT_EQ(budget.Of(1000), kGibibyte);
+}
+
+TEST(Parse, PreloadIsAListOfNames) {
+  EXPECT_EQ(ParseOk("preload:\n  - anna\n  - 7\n  - true\n").preload, (std::vector<std::string>{"anna", "7", "true"}));
+  EXPECT_TRUE(ParseOk("preload: []\n").preload.empty());
+  ExpectBad("preload: anna\n", "kithd.yaml:1: preload", "takes a list, such as [a, b]");
+  ExpectBad("preload: {anna: 1}\n", "kithd.yaml:1: preload", "takes a list");
+  ExpectBad("preload:\n", "kithd.yaml:1: preload", "has no value");
+  ExpectBad("preload:\n  - anna\n  - [bert]\n", "kithd.yaml:3: preload", "single values only");
+  ExpectBad("preload:\n  - anna\n  -\n", "kithd.yaml:1: preload", "its list has an empty value");
+  ExpectBad("preload:\n  - anna\n  - a/b\n", "kithd.yaml:3: preload", "'/'");
+  ExpectBad("preload:\n  - ''\n", "kithd.yaml:2: preload", "name");
+  ExpectBad("preload:\n  - anna\n  - bert\n  - anna\n", "kithd.yaml:4: preload", "'anna' is there twice");
 }
 
 TEST(Parse, QueueHoldsTheLargestMessage) {

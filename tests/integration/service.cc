@@ -14,6 +14,12 @@ Value OrThrow(absl::StatusOr<Value> value) {
   return *std::move(value);
 }
 
+experiments::RegistryOptions RegistryOptionsOf(const ServiceOptions& options) {
+  experiments::RegistryOptions registry;
+  registry.max_experiments = options.limits.experiments;
+  return registry;
+}
+
 }  // namespace
 
 void Gate::Open() {
@@ -29,15 +35,16 @@ void Gate::Wait() {
 
 Service::Service(const std::string& data_dir, const ServiceOptions& options)
     : store_(OrThrow(storage::Store::Open(data_dir))),
-      registry_(OrThrow(experiments::Registry::Open(store_.get(), options.limits.experiments))),
+      budget_(options.memory),
+      registry_(OrThrow(experiments::Registry::Open(store_.get(), &budget_, RegistryOptionsOf(options)))),
       engine_(options.engine),
-      trainer_(std::make_unique<experiments::Trainer>(store_.get(), options.training)),
+      trainer_(std::make_unique<experiments::Trainer>(store_.get(), &budget_, options.training)),
       pool_(4),
       server_(OrThrow(rpc::Server::Start(
           {options.limits, store_.get(), registry_.get(), trainer_.get(), &engine_, &pool_}, "127.0.0.1:0"))) {}
 
 std::shared_ptr<const experiments::Generation> Service::Find(const std::string& name) const {
-  return OrThrow(registry_->Find(name));
+  return OrThrow(registry_->AcquireNow(name));
 }
 
 void Service::Submit(const std::string& name, int64_t rows, std::function<void()> on_result) {
@@ -65,7 +72,7 @@ void Service::HoldWorker(const std::string& name, const std::shared_ptr<Gate>& g
 void Service::HoldExport(const std::string& name, const std::shared_ptr<Gate>& gate) {
   const auto at_it = std::make_shared<Gate>();
   exports_.push_back(std::async(std::launch::async, [=] {
-    (void)registry_->WriteIndex(name, [&](absl::Span<const char>) {
+    (void)experiments::WriteIndex(*Find(name), [&](absl::Span<const char>) {
       at_it->Open();
       gate->Wait();
       return absl::OkStatus();

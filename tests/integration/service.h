@@ -13,6 +13,7 @@
 #include "server/base/thread_pool.h"
 #include "server/config/config.h"
 #include "server/engine/engine.h"
+#include "server/experiments/memory_budget.h"
 #include "server/experiments/registry.h"
 #include "server/experiments/trainer.h"
 #include "server/rpc/server.h"
@@ -35,6 +36,7 @@ class Gate {
 struct ServiceOptions {
   config::Limits limits;
   engine::EngineOptions engine{2, 65536, 256};
+  int64_t memory = int64_t{4} << 30;     // the budget
   experiments::TrainerOptions training;  // one thread: an index is then the same each time
 };
 
@@ -70,6 +72,7 @@ class Service {
   void Submit(const std::string& name, int64_t rows, std::function<void()> on_result);
 
   std::unique_ptr<storage::Store> store_;
+  experiments::MemoryBudget budget_;
   std::unique_ptr<experiments::Registry> registry_;
   engine::Engine engine_;
   std::unique_ptr<experiments::Trainer> trainer_;

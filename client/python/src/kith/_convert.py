@@ -15,6 +15,7 @@ from kith.types import (
     Expansion,
     ExpandResult,
     Experiment,
+    Generation,
     Progress,
     Recipe,
     SearchResult,
@@ -34,6 +35,7 @@ _STATE_NAMES = {
     types_pb2.Experiment.STATE_TRAINING: "training",
     types_pb2.Experiment.STATE_READY: "ready",
     types_pb2.Experiment.STATE_FAILED: "failed",
+    types_pb2.Experiment.STATE_DEGRADED: "degraded",
 }
 _WEIGHTINGS = {
     "inverse-square": retrieval_pb2.WEIGHTING_INVERSE_SQUARE,
@@ -185,14 +187,6 @@ def recipe_message(recipe: Union[Recipe, str, None]) -> Optional[types_pb2.Recip
 
 
 def experiment_of(message: types_pb2.Experiment) -> Experiment:
-    compression = expansion = None
-    if message.HasField("compression"):
-        stored = message.compression
-        compression = Compression(stored.centres, _set(stored, "batch_size"), _set(stored, "iterations"))
-    if message.HasField("expansion"):
-        expansion = Expansion(
-            message.expansion.neighbors, _set(message.expansion, "alpha"), message.expansion.unit_norm
-        )
     return Experiment(
         name=message.name,
         state=_STATE_NAMES.get(message.state, "unknown"),
@@ -213,10 +207,59 @@ def experiment_of(message: types_pb2.Experiment) -> Experiment:
         resident=message.resident,
         created=_time(message, "created"),
         updated=_time(message, "updated"),
-        compression=compression,
-        expansion=expansion,
+        compression=_compression_of(message),
+        expansion=_expansion_of(message),
         source_sha256=message.source_sha256,
+        disk_bytes=message.disk_bytes,
+        pinned=message.pinned,
+        last_used=_time(message, "last_used"),
     )
+
+
+def generation_of(message: types_pb2.Generation) -> Generation:
+    recipe = message.recipe
+    return Generation(
+        number=message.number,
+        current=message.current,
+        message=message.message,
+        rows=message.rows,
+        dimension=message.dimension,
+        recipe=Recipe(
+            name=recipe.name,
+            factory=recipe.factory,
+            metric=_METRIC_NAMES.get(recipe.metric, "l2"),
+            nprobe=_set(recipe, "nprobe"),
+            k_factor=_set(recipe, "k_factor"),
+            seed=_set(recipe, "seed"),
+            compression=_compression_of(recipe),
+            expansion=_expansion_of(recipe),
+        ),
+        factory=message.factory,
+        nlist=message.nlist,
+        nprobe=message.nprobe,
+        recall_at_8=message.recall_at_8,
+        disk_bytes=message.disk_bytes,
+        created=_time(message, "created"),
+        updated=_time(message, "updated"),
+    )
+
+
+def _compression_of(message: Union[types_pb2.Experiment, types_pb2.Recipe]) -> Optional[Compression]:
+    if not message.HasField("compression"):
+        return None
+    stored = message.compression
+    return Compression(stored.centres, _set(stored, "batch_size"), _set(stored, "iterations"))
+
+
+def _expansion_of(message: Union[types_pb2.Experiment, types_pb2.Recipe]) -> Optional[Expansion]:
+    if not message.HasField("expansion"):
+        return None
+    stored = message.expansion
+    return Expansion(stored.neighbors, _set(stored, "alpha"), stored.unit_norm)
+
+
+def rollback_request(name: str, to: Optional[int]) -> experiments_pb2.RollbackRequest:
+    return _message(experiments_pb2.RollbackRequest, name=name, to=to)
 
 
 def progress_of(answer: Union[retrieval_pb2.TrainResponse, experiments_pb2.ImportResponse]) -> Progress:

@@ -6,6 +6,7 @@ result. `kith.Client` and `kith.aio.Client` only differ in how they make the Rpc
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import tempfile
@@ -13,7 +14,8 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Generator, Iterable, List, Optional, Tuple, TypeVar, Union, cast
+from types import TracebackType
+from typing import Any, BinaryIO, Callable, Generator, Iterable, List, Optional, Tuple, Type, TypeVar, Union, cast
 
 import numpy as np
 
@@ -23,9 +25,11 @@ from kith._upload import FileUpload, FrameInput, FrameUpload
 from kith.errors import Aborted, Internal, InvalidArgument, KithError, Unavailable
 from kith.types import (
     AddResult,
+    BackupResult,
     ExpandResult,
     Experiment,
     ExportResult,
+    Generation,
     Progress,
     Recipe,
     SearchResult,
@@ -164,7 +168,8 @@ def train(
 def import_index(
     name: str, path: Union[str, "os.PathLike[str]"], on_progress: OnProgress, deadline: Deadline
 ) -> Operation[Experiment]:
-    rpc = Rpc("Experiments", "Import", name, FileUpload(name, Path(path)), deadline)
+    opening = experiments_pb2.ImportRequest(experiment=name, file_name=Path(path).name)
+    rpc = Rpc("Experiments", "Import", name, FileUpload(opening, Path(path)), deadline)
     return (yield from _build(rpc, on_progress))
 
 
@@ -255,27 +260,48 @@ def frames_of(
 def export_index(
     name: str, path: Union[str, "os.PathLike[str]"], deadline: Deadline
 ) -> Operation[ExportResult]:
-    """Writes beside the file and renames at the end, so that a failure leaves no half a file."""
     target = Path(path)
-    folder = target if target.is_dir() else target.parent
     head = experiments_pb2.ExportResponse()
-    descriptor, temporary = tempfile.mkstemp(prefix=".kith-", suffix=".part", dir=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield _export_into(file, name, head, deadline)
-            written = file.tell()
+    with _Part(target if target.is_dir() else target.parent) as part:
+        yield _export_into(part.file, name, head, deadline)
+        written = part.file.tell()
         if written != head.total_bytes:
             raise Internal(f"the server sent {written} of {head.total_bytes} bytes")
         if target.is_dir():
             target = target / Path(head.file_name).name
+        part.keep(target)
+    return ExportResult(str(target), written, head.generation)
+
+
+class _Part:
+    """A file on its way, beside the one that it is to be, so that a failure leaves no half a file: `keep` gives it its
+    name, and without that it is gone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        descriptor, self._path = tempfile.mkstemp(prefix=".kith-", suffix=".part", dir=folder)
+        self.file: BinaryIO = os.fdopen(descriptor, "wb")
+        self._kept = False
+
+    def keep(self, target: Path) -> None:
+        self.file.close()
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp's are the owner's alone
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    return ExportResult(str(target), written, head.generation)
+        os.chmod(self._path, 0o666 & ~umask)  # mkstemp's are the owner's alone
+        os.replace(self._path, target)
+        self._kept = True
+
+    def __enter__(self) -> _Part:
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        try:
+            self.file.close()
+        finally:
+            if not self._kept:
+                os.unlink(self._path)
 
 
 def _export_into(file: BinaryIO, name: str, head: experiments_pb2.ExportResponse, deadline: Deadline) -> Rpc:
@@ -291,3 +317,67 @@ def _export_into(file: BinaryIO, name: str, head: experiments_pb2.ExportResponse
 
     request = experiments_pb2.ExportRequest(name=name)
     return Rpc("Experiments", "Export", name, request, deadline, on_start=start, on_answer=take)
+
+
+@_of_a_name
+def residency(name: str, method: str, deadline: Deadline) -> Operation[Experiment]:
+    """Load, Unload, Pin or Unpin: done twice, it is as done once."""
+    request = getattr(experiments_pb2, f"{method}Request")(name=name)
+    answer = yield Rpc("Experiments", method, name, request, deadline)
+    return convert.experiment_of(answer.experiment)
+
+
+@_of_a_name
+def generations(name: str, deadline: Deadline) -> Operation[List[Generation]]:
+    answer = yield Rpc("Experiments", "Generations", name, experiments_pb2.GenerationsRequest(name=name), deadline)
+    return [convert.generation_of(message) for message in answer.generations]
+
+
+@_of_a_name
+def rollback(name: str, to: Optional[int], deadline: Deadline) -> Operation[Experiment]:
+    # Once only: a second attempt after a lost answer would roll back to the one that was current at first.
+    request = convert.rollback_request(name, to)
+    answer = yield Rpc("Experiments", "Rollback", name, request, deadline, repeatable=False)
+    return convert.experiment_of(answer.experiment)
+
+
+def backup(target: Union[str, os.PathLike[str], BinaryIO], deadline: Deadline) -> Operation[BackupResult]:
+    if not isinstance(target, (str, os.PathLike)):
+        return (yield from _backup_into(target, deadline))
+    path = Path(target)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    with _Part(path.parent) as part:
+        result = yield from _backup_into(part.file, deadline)
+        part.keep(path)
+    return result
+
+
+def _backup_into(file: BinaryIO, deadline: Deadline) -> Operation[BackupResult]:
+    written = 0
+
+    def take(answer: experiments_pb2.BackupResponse) -> None:
+        nonlocal written
+        file.write(answer.data)
+        written += len(answer.data)
+
+    # Once only: what was written into a caller's file cannot be taken back.
+    request = experiments_pb2.BackupRequest()
+    summary = yield Rpc("Experiments", "Backup", "", request, deadline, repeatable=False, on_answer=take)
+    if summary is None or summary.data:
+        raise Internal("the server ended the backup before its end")
+    if written != summary.bytes:
+        raise Internal(f"the server sent {written} of {summary.bytes} bytes")
+    return BackupResult(summary.experiments, summary.generations, summary.bytes)
+
+
+def restore(
+    path: Union[str, os.PathLike[str]], replace: bool, deadline: Deadline
+) -> Operation[List[Experiment]]:
+    with open(path, "rb") as file:
+        head = file.read(512)
+    if head[257:262] != b"ustar":  # what every tar has there; said before gigabytes are sent
+        raise InvalidArgument(f"{os.fspath(path)} is no tar; give one that a backup wrote", reason="BAD_PARAMETER")
+    upload = FileUpload(experiments_pb2.RestoreRequest(replace=replace), Path(path))
+    answer = yield Rpc("Experiments", "Restore", "", upload, deadline, uploads=True, repeatable=False)
+    return [convert.experiment_of(message) for message in answer.experiments]

@@ -10,7 +10,6 @@ import numpy as np
 
 from kith._convert import FloatArray, as_frames, batch_of
 from kith.errors import InvalidArgument
-from kith.v1 import experiments_pb2
 
 #: What train() and add() take: an array [n, d], a .npy file, a folder of .npy files, or an iterable of those.
 FrameInput = Union[Any, str, "os.PathLike[str]", Iterable[Any]]
@@ -69,20 +68,20 @@ class FrameUpload:
 
 
 class FileUpload:
-    """The messages of an Import: the experiment and the file's name, then its bytes."""
+    """The messages of an Import or a Restore: the opening one, then the file's bytes."""
 
     repeatable = False
 
-    def __init__(self, experiment: str, path: Path) -> None:
-        self._experiment = experiment
+    def __init__(self, opening: Any, path: Path) -> None:
+        self._opening = opening
         self._path = path
 
-    def __iter__(self) -> Iterator[experiments_pb2.ImportRequest]:
+    def __iter__(self) -> Iterator[Any]:
         with open(self._path, "rb") as file:
-            yield experiments_pb2.ImportRequest(experiment=self._experiment, file_name=self._path.name)
+            yield self._opening
             read: Callable[[], bytes] = lambda: file.read(MESSAGE_BYTES)
             for piece in iter(read, b""):
-                yield experiments_pb2.ImportRequest(data=piece)
+                yield type(self._opening)(data=piece)
 
 
 def _is_one(source: Any) -> bool:

@@ -140,4 +140,5 @@ def _wait_for_the_other(client: Client, name: str, checksum: str) -> bool:
 
 
 def _stands_for(experiment: Experiment, checksum: str) -> bool:
-    return experiment.state == "ready" and experiment.source_sha256 == checksum
+    # The checksum is that of the generation which serves; a degraded experiment serves an earlier one.
+    return experiment.state in ("ready", "degraded") and experiment.source_sha256 == checksum

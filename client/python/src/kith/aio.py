@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from types import TracebackType
-from typing import Any, AsyncIterable, AsyncIterator, Iterator, List, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, AsyncIterable, AsyncIterator, BinaryIO, Iterator, List, Optional, Tuple, Type, TypeVar, Union
 
 import grpc
 import grpc.aio
@@ -23,10 +23,12 @@ from kith._session import Session
 from kith._upload import FrameInput, FrameUpload
 from kith.types import (
     AddResult,
+    BackupResult,
     Block,
     ExpandResult,
     Experiment,
     ExportResult,
+    Generation,
     Recipe,
     SearchResult,
 )
@@ -181,6 +183,42 @@ class Client:
     ) -> Tuple[FloatArray, int]:
         """See `kith.Client.frames_and_generation`."""
         return await self._run(operations.frames_of(name, first_id, count, self._any_time(timeout)))
+
+    async def load(self, name: str, *, timeout: Optional[float] = None) -> Experiment:
+        """See `kith.Client.load`."""
+        return await self._run(operations.residency(name, "Load", self._any_time(timeout)))
+
+    async def unload(self, name: str, *, timeout: Optional[float] = None) -> Experiment:
+        """See `kith.Client.unload`."""
+        return await self._run(operations.residency(name, "Unload", self._each_request(timeout)))
+
+    async def pin(self, name: str, *, timeout: Optional[float] = None) -> Experiment:
+        """See `kith.Client.pin`."""
+        return await self._run(operations.residency(name, "Pin", self._any_time(timeout)))
+
+    async def unpin(self, name: str, *, timeout: Optional[float] = None) -> Experiment:
+        """See `kith.Client.unpin`."""
+        return await self._run(operations.residency(name, "Unpin", self._each_request(timeout)))
+
+    async def generations(self, name: str, *, timeout: Optional[float] = None) -> List[Generation]:
+        """See `kith.Client.generations`."""
+        return await self._run(operations.generations(name, self._each_request(timeout)))
+
+    async def rollback(self, name: str, to: Optional[int] = None, *, timeout: Optional[float] = None) -> Experiment:
+        """See `kith.Client.rollback`."""
+        return await self._run(operations.rollback(name, to, self._any_time(timeout)))
+
+    async def backup(
+        self, target: Union[str, os.PathLike[str], BinaryIO], *, timeout: Optional[float] = None
+    ) -> BackupResult:
+        """See `kith.Client.backup`."""
+        return await self._run(operations.backup(target, self._any_time(timeout)))
+
+    async def restore(
+        self, path: Union[str, os.PathLike[str]], replace: bool = False, *, timeout: Optional[float] = None
+    ) -> List[Experiment]:
+        """See `kith.Client.restore`."""
+        return await self._run(operations.restore(path, replace, self._any_time(timeout)))
 
     async def close(self) -> None:
         """Closes the connection; calls that run are cancelled."""

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from types import TracebackType
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Tuple, Type, TypeVar, Union
 
 import grpc
 
@@ -20,9 +20,11 @@ from kith._upload import FrameInput
 from kith.streams import BlockStream
 from kith.types import (
     AddResult,
+    BackupResult,
     ExpandResult,
     Experiment,
     ExportResult,
+    Generation,
     Recipe,
     SearchResult,
 )
@@ -40,8 +42,9 @@ class Client:
 
     Every method raises `kith.KithError` or one of its kinds: `InvalidArgument`, `NotFound`, `Unavailable` where no
     server is reached, and so on. Methods that may be repeated without harm (search, expand, add, list, show, frames,
-    export_index) are tried up to twice more while the connection breaks. `timeout` is in seconds, of the whole method;
-    without it each request of a search, expand, list, show or delete has `request_timeout`, and the others any time.
+    export_index, load, unload, pin, unpin, generations) are tried up to twice more while the connection breaks.
+    `timeout` is in seconds, of the whole method; without it each request of a search, expand, list, show, delete,
+    unload, unpin or generations has `request_timeout`, and the others any time.
 
     Args:
         target: "HOST:PORT"; None: the variable KITH_SERVER, else 127.0.0.1:50051. Without a port: 50051.
@@ -231,6 +234,81 @@ class Client:
     ) -> Tuple[FloatArray, int]:
         """As `frames`, with the number of the generation that they are of."""
         return self._run(operations.frames_of(name, first_id, count, self._any_time(timeout)))
+
+    def load(self, name: str, *, timeout: Optional[float] = None) -> Experiment:
+        """Loads an experiment into memory, as its first use would, and gives it as it is then.
+
+        Raises:
+            ResourceExhausted: it does not fit beside those that are pinned or in use (MEMORY_BUDGET).
+            DataLoss: it cannot be read.
+        """
+        return self._run(operations.residency(name, "Load", self._any_time(timeout)))
+
+    def unload(self, name: str, *, timeout: Optional[float] = None) -> Experiment:
+        """Lets go of its memory once the searches that run have ended; its next use loads it again. Raises
+        FailedPrecondition where it is pinned.
+        """
+        return self._run(operations.residency(name, "Unload", self._each_request(timeout)))
+
+    def pin(self, name: str, *, timeout: Optional[float] = None) -> Experiment:
+        """Loads an experiment, as load, and keeps it in memory, also after a restart of the server. Raises as load."""
+        return self._run(operations.residency(name, "Pin", self._any_time(timeout)))
+
+    def unpin(self, name: str, *, timeout: Optional[float] = None) -> Experiment:
+        """It may leave memory again when others need room. Raises FailedPrecondition where the server's configuration
+        preloads it.
+        """
+        return self._run(operations.residency(name, "Unpin", self._each_request(timeout)))
+
+    def generations(self, name: str, *, timeout: Optional[float] = None) -> List[Generation]:
+        """The generations of an experiment that are kept, the one that became current last first."""
+        return self._run(operations.generations(name, self._each_request(timeout)))
+
+    def rollback(self, name: str, to: Optional[int] = None, *, timeout: Optional[float] = None) -> Experiment:
+        """Makes a kept generation the current one, as it last was, its additions included. What was added to the one
+        that was current stays with that.
+
+        Args:
+            to: its number; None: the one that was current before.
+
+        Raises:
+            InvalidArgument: there is no such generation; the message names those there are.
+            Aborted: it is being trained (TRAINING_IN_PROGRESS).
+            DataLoss: that generation cannot be read.
+        """
+        return self._run(operations.rollback(name, to, self._any_time(timeout)))
+
+    def backup(
+        self, target: Union[str, os.PathLike[str], BinaryIO], *, timeout: Optional[float] = None
+    ) -> BackupResult:
+        """Writes all experiments, as they stand at one moment, into a tar: a data folder that kithd can be started on,
+        and what restore takes. The server goes on serving.
+
+        Args:
+            target: the file's path, replaced once all has arrived; or a binary file, into which it is written as it
+                comes, and whose content is worth nothing where this raises.
+
+        Raises:
+            ResourceExhausted: another backup runs (OVERLOADED).
+        """
+        return self._run(operations.backup(target, self._any_time(timeout)))
+
+    def restore(
+        self, path: Union[str, os.PathLike[str]], replace: bool = False, *, timeout: Optional[float] = None
+    ) -> List[Experiment]:
+        """Puts the experiments of a backup in, each with its generations, additions and pin, whole or not at all, and
+        gives those that were put in.
+
+        Args:
+            replace: let them take the place of experiments of the same names.
+
+        Raises:
+            InvalidArgument: the file is no backup.
+            AlreadyExists: some of them exist and `replace` is False; nothing was done.
+            Aborted: one of them is being trained (TRAINING_IN_PROGRESS); nothing was done.
+            DataLoss: something in it is damaged; those that were put in before stay.
+        """
+        return self._run(operations.restore(path, replace, self._any_time(timeout)))
 
     def close(self) -> None:
         """Closes the connection; calls that run end with Cancelled."""

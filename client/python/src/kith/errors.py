@@ -62,13 +62,13 @@ class NotFound(KithError, LookupError):
 
 
 class AlreadyExists(KithError):
-    """A request_id was used before with other content."""
+    """A request_id was used before with other content, or what a backup holds is there already."""
 
     code = "ALREADY_EXISTS"
 
 
 class FailedPrecondition(KithError):
-    """The experiment is not in a state for this: not trained yet, or being trained."""
+    """The experiment is not in a state for this: not trained yet, being trained, or pinned."""
 
     code = "FAILED_PRECONDITION"
 

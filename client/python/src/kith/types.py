@@ -13,12 +13,14 @@ from kith.errors import KithError
 
 __all__ = [
     "AddResult",
+    "BackupResult",
     "Block",
     "Compression",
     "Expansion",
     "Experiment",
     "ExpandResult",
     "ExportResult",
+    "Generation",
     "Progress",
     "Recipe",
     "SearchResult",
@@ -62,8 +64,8 @@ class Experiment:
     """One voice and what stands of it on the server; the fields are those of kith.v1.Experiment."""
 
     name: str
-    state: str  #: "training" (its first), "ready", "failed" or "unknown"
-    message: str  #: failed: what happened
+    state: str  #: "training" (its first), "ready", "degraded" (an earlier generation serves), "failed" or "unknown"
+    message: str  #: degraded and failed: what happened
     training: bool  #: a training is under way
     rows: int  #: frames stored, additions included (faiss's ntotal)
     dimension: int
@@ -76,13 +78,35 @@ class Experiment:
     seed: int
     generation: int  #: the number of trainings; additions do not change it
     recall_at_8: float
-    bytes: int  #: in memory
-    resident: bool
+    bytes: int  #: in memory; 0 where it is not there now
+    resident: bool  #: in memory now; otherwise its next use loads it
     created: Optional[datetime.datetime]  #: first training finished, UTC
     updated: Optional[datetime.datetime]  #: last training or addition, UTC
     compression: Optional[Compression]
     expansion: Optional[Expansion]
     source_sha256: str  #: of the index file that was imported, lower-case hex; empty: it was trained
+    disk_bytes: int  #: of the snapshots of all generations that are kept
+    pinned: bool  #: stays in memory, whoever else needs room
+    last_used: Optional[datetime.datetime]  #: by a search or an addition, UTC; None: not since the server started
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A trained result of an experiment that is kept; the fields are those of kith.v1.Generation."""
+
+    number: int
+    current: bool  #: the one that is served
+    message: str  #: not empty: it cannot be read, and why
+    rows: int  #: additions to it included
+    dimension: int
+    recipe: Recipe
+    factory: str  #: what was built
+    nlist: int
+    nprobe: int
+    recall_at_8: float
+    disk_bytes: int  #: of its snapshot
+    created: Optional[datetime.datetime]  #: UTC
+    updated: Optional[datetime.datetime]  #: its training, or the last addition to it, UTC
 
 
 @dataclass(frozen=True)
@@ -121,6 +145,13 @@ class ExportResult:
     path: str  #: the file written
     bytes: int
     generation: int
+
+
+@dataclass(frozen=True)
+class BackupResult:
+    experiments: int
+    generations: int
+    bytes: int  #: of the tar
 
 
 @dataclass(frozen=True)
