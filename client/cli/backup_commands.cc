@@ -31,7 +31,7 @@ absl::StatusOr<BackupInfo> Backup(const std::string& path, Context& context) {
                   .Backup(
                       [&](absl::Span<const char> bytes) {
                         done += static_cast<int64_t>(bytes.size());
-                        progress.Update("bytes", done, 0);
+                        progress.Update("MiB received", done >> 20, 0);
                         return file.Write(bytes);
                       },
                       context.MakeCallOptions());

@@ -57,7 +57,7 @@ absl::StatusOr<BackupInfo> Client::Backup(const ByteSink& sink, const CallOption
   return *info;
 }
 
-absl::StatusOr<std::vector<Experiment>> Client::Restore(const ByteSource& source, const RestoreOptions& options,
+absl::StatusOr<std::vector<Experiment>> Client::Restore(const ByteSource& source, const RestoreOptions& restore,
                                                         const CallOptions& call) {
   client::Connection& connection = *impl_->connection;
   const absl::Time deadline = client::DeadlineOf(call);
@@ -66,12 +66,12 @@ absl::StatusOr<std::vector<Experiment>> Client::Restore(const ByteSource& source
   v1::RestoreResponse response;
   const auto stream = connection.experiments().Restore(context.grpc(), &response);
   v1::RestoreRequest opening;
-  opening.set_replace(options.replace);
+  opening.set_replace(restore.replace);
   int64_t done = 0;
   const absl::Status sent = client::SendBytes(std::move(opening), source, [&](const v1::RestoreRequest& request) {
     if (!stream->Write(request)) return false;
     done += static_cast<int64_t>(request.data().size());
-    if (options.on_bytes) options.on_bytes(done);
+    if (restore.on_bytes) restore.on_bytes(done);
     return true;
   });
   if (sent.ok()) {
@@ -87,7 +87,7 @@ absl::StatusOr<std::vector<Experiment>> Client::Restore(const ByteSource& source
   return restored;
 }
 
-absl::StatusOr<std::vector<Experiment>> Client::RestoreFile(const std::string& path, const RestoreOptions& options,
+absl::StatusOr<std::vector<Experiment>> Client::RestoreFile(const std::string& path, const RestoreOptions& restore,
                                                             const CallOptions& call) {
   constexpr size_t kTarBlock = 512;
   auto file = client::InputFile::Open(path, "give a tar that kith backup wrote");
@@ -95,7 +95,7 @@ absl::StatusOr<std::vector<Experiment>> Client::RestoreFile(const std::string& p
   const auto head = file->Head(kTarBlock);
   if (!head.ok()) return head.status();
   if (absl::Status status = CheckTar(path, *head); !status.ok()) return status;
-  return Restore(file->Source(), options, call);
+  return Restore(file->Source(), restore, call);
 }
 
 }  // namespace kith
