@@ -138,6 +138,9 @@ absl::Status Serve(const config::Config& config, const StopSignals& signals) {
   if (!registry.ok()) return registry.status();
   spdlog::info("{} experiments; a budget of {} MiB of memory", (*registry)->List("", SIZE_MAX).size(),
                budget.limit() >> 20);
+  for (const std::string& name : config.preload) {
+    if (!(*registry)->Describe(name).ok()) spdlog::warn("preload: there is no experiment '{}'", name);
+  }
   experiments::Folding folding(store->get(), &budget, registry->get(), FoldingOptionsOf(config));
 
   engine::Engine engine({search_threads, config.search.queue_rows, config.search.batch_rows});

@@ -31,11 +31,16 @@ Registry::Registry(storage::Store* store, MemoryBudget* budget, RegistryOptions 
     : store_(store),
       budget_(budget),
       options_(std::move(options)),
-      pool_(options_.threads, [] { retrieval::SetThreadsOfThisThread(1); }) {  // the cores are the searches'
+      pool_(std::make_unique<ThreadPool>(options_.threads, [] {
+        retrieval::SetThreadsOfThisThread(1);  // the cores are the searches'
+      })) {
   budget_->SetMakeRoom([this](int64_t bytes) { return MakeRoom(bytes); });
 }
 
-Registry::~Registry() { budget_->SetMakeRoom(nullptr); }
+Registry::~Registry() {
+  pool_.reset();
+  budget_->SetMakeRoom(nullptr);
+}
 
 absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(storage::Store* store, MemoryBudget* budget,
                                                          RegistryOptions options) {
@@ -43,7 +48,7 @@ absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(storage::Store* store, 
   if (!records.ok()) return records.status();
   std::unique_ptr<Registry> registry(new Registry(store, budget, std::move(options)));
   for (storage::ExperimentRecord& record : *records) {
-    auto experiment = std::make_shared<Experiment>(&registry->pool_);
+    auto experiment = std::make_shared<Experiment>(registry->pool_.get());
     experiment->failure = record.status;
     experiment->preloaded = absl::c_linear_search(registry->options_.preload, record.name);
     experiment->record = std::move(record);
@@ -358,7 +363,7 @@ absl::StatusOr<std::unique_ptr<TrainingLease>> Registry::Reserve(const std::stri
                    absl::StrCat("there are ", experiments_.size(), " experiments and at most ",
                                 options_.max_experiments, " may be; delete one, or raise limits.experiments"));
     }
-    auto experiment = std::make_shared<Experiment>(&pool_);
+    auto experiment = std::make_shared<Experiment>(pool_.get());
     experiment->record.name = name;
     experiment->preloaded = absl::c_linear_search(options_.preload, name);
     found = experiments_.emplace(name, std::move(experiment)).first;

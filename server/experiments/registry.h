@@ -171,7 +171,7 @@ class Registry {
   std::function<void(const storage::ExperimentRecord&)> on_grown_;  // guarded by mutex_
   mutable std::mutex mutex_;
   std::map<std::string, Pointer> experiments_;  // guarded by mutex_
-  ThreadPool pool_;                             // last: its tasks use all of the above
+  std::unique_ptr<ThreadPool> pool_;            // its tasks use all of the above
 };
 
 }  // namespace kith::experiments

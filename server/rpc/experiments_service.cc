@@ -35,7 +35,7 @@ absl::Status ListPage(const experiments::Registry& registry, const v1::ListExper
     *response->add_experiments() = ToProto(page[i]);
   }
   if (page.size() > static_cast<size_t>(page_size)) {
-    response->set_next_page_token(absl::WebSafeBase64Escape(page[page_size - 1].name));
+    response->set_next_page_token(absl::WebSafeBase64Escape(page[page_size - 1].record.name));
   }
   return absl::OkStatus();
 }

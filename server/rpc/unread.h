@@ -13,7 +13,7 @@
 namespace kith::rpc {
 
 inline constexpr int32_t kUnreadMark = std::numeric_limits<int32_t>::min();
-inline constexpr char kUnreadName[] = "/";  // no file is called that
+inline constexpr char kUnreadName[] = "/";  // no file is called that, and no tar is that
 
 // To be called before each read into `request`, which is any of the messages with frames.
 template <typename Request>
@@ -21,12 +21,14 @@ void MarkUnread(Request* request) {
   request->mutable_frames()->set_dimension(kUnreadMark);
 }
 inline void MarkUnread(v1::ImportRequest* request) { request->set_file_name(kUnreadName); }
+inline void MarkUnread(v1::RestoreRequest* request) { request->set_data(kUnreadName); }
 
 template <typename Request>
 bool IsUnread(const Request& request) {
   return request.frames().dimension() == kUnreadMark;
 }
 inline bool IsUnread(const v1::ImportRequest& request) { return request.file_name() == kUnreadName; }
+inline bool IsUnread(const v1::RestoreRequest& request) { return request.data() == kUnreadName; }
 
 // After a read that failed: an error where a message came that is none.
 template <typename Request>
