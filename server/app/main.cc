@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "server/app/check.h"
 #include "server/app/options.h"
 #include "server/app/signals.h"
 #include "server/base/clock.h"
@@ -176,6 +177,7 @@ int Main(int argc, char** argv) {
     std::printf("the configuration is good\n");
     return 0;
   }
+  if (parsed.options->check) return CheckData(*parsed.options->check);
   if (absl::Status status = telemetry::SetUpLogging(config.log.level, config.log.format); !status.ok()) {
     std::fprintf(stderr, "kithd: %s\n", Text(status).c_str());
     return 2;

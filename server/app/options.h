@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "server/config/config.h"
 
@@ -9,7 +10,8 @@ namespace kith::app {
 
 struct Options {
   config::Config config;
-  bool check_config = false;  // only check the configuration
+  bool check_config = false;         // only check the configuration
+  std::optional<std::string> check;  // only verify this data folder
 };
 
 // Reads flags and configuration file. Where there is nothing to serve (help, version, or an error, each already

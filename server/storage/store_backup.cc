@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/base/ids.h"
@@ -58,6 +59,17 @@ absl::Status AddSnapshot(const SnapshotStore& snapshots, const SnapshotEntry& en
   return (*snapshot)->ReadFiles([&](std::string_view file, int64_t size, ByteSource source) {
     return tar->AddFile(absl::StrCat(folder, "/", std::string(file)), size, source);
   });
+}
+
+// Says what a restore that ends early has done by then.
+absl::Status Interrupted(const absl::Status& status, const std::vector<std::string>& restored) {
+  if (restored.empty()) return status;
+  std::vector<std::string> quoted;
+  for (const std::string& name : restored) quoted.push_back(Quoted(name));
+  absl::Status told(status.code(), absl::StrCat(std::string(status.message()), "; restored before that: ",
+                                                absl::StrJoin(quoted, ", ")));
+  status.ForEachPayload([&](auto url, const absl::Cord& payload) { told.SetPayload(url, payload); });
+  return told;
 }
 
 }  // namespace
@@ -170,9 +182,11 @@ absl::Status Store::Restore(const std::string& tar_path, bool replace,
   if (status.ok()) status = before(NamesOf(*experiments));
   if (!status.ok()) return status;
 
+  std::vector<std::string> restored;
   for (const StoredExperiment& experiment : *experiments) {
-    auto record = state_->RestoreOne(experiment, **view, *parts->snapshots, replace);
-    if (!record.ok()) return record.status();
+    const auto record = state_->RestoreOne(experiment, **view, *parts->snapshots, replace);
+    if (!record.ok()) return Interrupted(record.status(), restored);
+    restored.push_back(record->name);
     on_restored(*record);
   }
   state_->ShrinkCatalogue();

@@ -20,7 +20,7 @@ TEST_F(TrainerTest, GoesThroughItsPhasesAndSaysWhatWasBuilt) {
   ASSERT_TRUE(Start("anna", FramesOf(400), recorder).ok());
   const auto result = recorder->Result();
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_EQ(result->name, "anna");
+  EXPECT_EQ(result->record.name, "anna");
   EXPECT_EQ(result->state, State::kReady);
   EXPECT_FALSE(result->training);
   EXPECT_EQ(result->generation->number, 1);
@@ -112,7 +112,7 @@ TEST_F(TrainerTest, AutoCompressesAboveTheConfiguredRowsAndNothingElseDoes) {
   TrainerOptions options;
   options.compress_above_rows = 200;
   options.compress_centres = 50;
-  trainer_ = std::make_unique<Trainer>(store_.get(), options);
+  trainer_ = std::make_unique<Trainer>(store_.get(), budget_.get(), options);
   const auto rows_left = [&](int64_t rows, const retrieval::Recipe& recipe) {
     const auto result = Train("anna", FramesOf(rows), recipe);
     EXPECT_TRUE(result.ok()) << result.status();
@@ -135,11 +135,11 @@ TEST_F(TrainerTest, AutoCompressesAboveTheConfiguredRowsAndNothingElseDoes) {
   EXPECT_EQ(rows_left(201, explicit_compression), 120);
 
   options.compress_centres = 300;
-  trainer_ = std::make_unique<Trainer>(store_.get(), options);
+  trainer_ = std::make_unique<Trainer>(store_.get(), budget_.get(), options);
   EXPECT_EQ(rows_left(250, {}), 250);  // there are not even so many
   options.compress_above_rows = 0;
   options.compress_centres = 50;
-  trainer_ = std::make_unique<Trainer>(store_.get(), options);
+  trainer_ = std::make_unique<Trainer>(store_.get(), budget_.get(), options);
   EXPECT_EQ(rows_left(300, {}), 300);
 }
 
