@@ -35,15 +35,16 @@ const std::vector<Operation> kOperations = {
     {"Retrain", [](Voice& voice, Client& client) { return voice.Retrain(client); }, kTraining},
     {"Add", [](Voice& voice, Client& client) { return voice.Add(client, 5); }, kCommit},
     // More than SQLite keeps in its log before it writes it into the database.
-    {"AddMuch", [](Voice& voice, Client& client) { return voice.Add(client, 150'000); },
+    {"AddMuch",
+     [](Voice& voice, Client& client) { return voice.Add(client, 150'000); },
      {"wal-write", "wal-sync", "wal-synced", "catalogue-write", "catalogue-sync", "catalogue-synced"}},
     {"Delete", [](Voice& voice, Client& client) { return voice.Delete(client); }, kCommit},
 };
 
 const std::vector<std::string> kPoints = {
-    "file-create",     "file-write",     "file-sync",        "folder-make",  "folder-sync",  "rename",
-    "folder-remove",   "wal-write",      "wal-sync",         "wal-synced",   "wal-truncate", "catalogue-write",
-    "catalogue-sync",  "catalogue-synced", "catalogue-truncate", "shm-write", "shm-truncate"};
+    "file-create",    "file-write",       "file-sync",          "folder-make", "folder-sync",  "rename",
+    "folder-remove",  "wal-write",        "wal-sync",           "wal-synced",  "wal-truncate", "catalogue-write",
+    "catalogue-sync", "catalogue-synced", "catalogue-truncate", "shm-write",   "shm-truncate"};
 
 // In the long form every passing of a point, else the first.
 int LastPassing() { return IsLong() ? 1'000 : 1; }

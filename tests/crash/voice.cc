@@ -189,8 +189,8 @@ void Voice::SettleAdditions(const Held& held) {
     }
     at += part->second.size();
   }
-  EXPECT_EQ(acknowledged, stored_->parts.size()) << name_ << ": acknowledged rows are missing; there are "
-                                                 << held.values.size() / options_.dimension;
+  EXPECT_EQ(acknowledged, stored_->parts.size())
+      << name_ << ": acknowledged rows are missing; there are " << held.values.size() / options_.dimension;
 }
 
 void Voice::Settle(const std::optional<Held>& held) {

@@ -40,9 +40,10 @@ class Voice {
   absl::Status Add(Client& client, int64_t rows);
   absl::Status Delete(Client& client);
 
-  // Compares what the server holds with what it acknowledged, row by row: ids have no gaps and no repeats, and a request
-  // in doubt was done whole or not at all. Then repeats those in doubt, under their request ids, and a former one that
-  // was acknowledged, whose answers must be those of one application; and searches. Says what is wrong by EXPECT_.
+  // Compares what the server holds with what it acknowledged, row by row: ids have no gaps and no repeats, and a
+  // request in doubt was done whole or not at all. Then repeats those in doubt, under their request ids, and a former
+  // one that was acknowledged, whose answers must be those of one application; and searches. Says what is wrong by
+  // EXPECT_.
   void Check(Client& client);
 
   // Compares answers with those of brute force over the rows acknowledged. None may be in doubt.
@@ -84,7 +85,7 @@ class Voice {
 
   const std::string name_;
   const VoiceOptions options_;
-  std::shared_mutex turn_;  // additions share it, everything else has it alone
+  std::shared_mutex turn_;    // additions share it, everything else has it alone
   mutable std::mutex mutex_;  // guards the rest
   std::mt19937_64 random_;
   std::optional<Stored> stored_;
