@@ -17,6 +17,8 @@
 namespace kith::storage {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr size_t kHeaderBytes = 32;
 constexpr size_t kFrameHeaderBytes = 24;
 constexpr size_t kSummedHeaderBytes = 24;      // of the log's header
@@ -204,7 +206,7 @@ class Log {
   std::vector<ByteFix> fixes_;
 };
 
-absl::Status Write(const std::string& path, const std::vector<ByteFix>& fixes) {
+absl::Status WriteFixes(const std::string& path, const std::vector<ByteFix>& fixes) {
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (file.get() < 0) return WriteError("opening", path, errno);
   for (const ByteFix& fix : fixes) {
@@ -215,11 +217,23 @@ absl::Status Write(const std::string& path, const std::vector<ByteFix>& fixes) {
   return ::fsync(file.get()) == 0 ? absl::OkStatus() : WriteError("syncing", path, errno);
 }
 
+// All fixes or none: with some of them the log would end where they do.
+absl::Status ReplaceFixed(const std::string& path, const std::vector<ByteFix>& fixes) {
+  const std::string copy = path + "-repaired";
+  std::error_code error;
+  fs::copy_file(path, copy, fs::copy_options::overwrite_existing, error);
+  if (error) return WriteError("writing", copy, error.value());
+  absl::Status status = WriteFixes(copy, fixes);
+  if (status.ok()) status = Rename(copy, path);
+  if (status.ok()) status = SyncFolder(fs::path(path).parent_path().string());
+  return status;
+}
+
 }  // namespace
 
 absl::Status RepairLog(const std::string& path) {
   std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return absl::OkStatus();
+  if (!fs::exists(path, ignored)) return absl::OkStatus();
   absl::StatusOr<InputFile> file = InputFile::Open(path);
   if (!file.ok()) return file.status();
   const absl::StatusOr<int64_t> size = file->Size();
@@ -227,7 +241,7 @@ absl::Status RepairLog(const std::string& path) {
   Log log(*std::move(file), *size);
   const absl::Status status = log.Read();
   if (!status.ok() || log.fixes().empty()) return status;
-  return Write(path, log.fixes());
+  return ReplaceFixed(path, log.fixes());
 }
 
 }  // namespace kith::storage

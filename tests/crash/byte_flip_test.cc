@@ -117,7 +117,7 @@ class ByteFlipTest : public CrashTest {
   Voice bob_{"bob", {8, "IVF2,Flat", 2, 90}, 2};
 };
 
-int64_t Flips() { return IsLong() ? 200 : 4; }
+int64_t Flips() { return IsLong() ? 200 : 2; }
 
 TEST_F(ByteFlipTest, InASnapshot) {
   std::vector<fs::path> files;
@@ -126,7 +126,7 @@ TEST_F(ByteFlipTest, InASnapshot) {
   }
   std::sort(files.begin(), files.end());
   ASSERT_GE(files.size(), 6u);
-  for (const fs::path& file : files) FlipSome(file, IsLong() ? Flips() : 1);
+  for (const fs::path& file : files) FlipSome(file, Flips() / 2);
 }
 
 TEST_F(ByteFlipTest, InTheCatalogue) { FlipSome("catalogue.sqlite", 3 * Flips()); }

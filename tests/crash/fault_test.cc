@@ -146,6 +146,7 @@ TEST_P(FailAtPointTest, IsAClearErrorAndMendsItself) {
   ASSERT_NO_FATAL_FAILURE(StartFaulty());
   for (const std::string& point : PointsFor(GetParam().passes)) {
     for (const std::string action : {"enospc", "eio", "erofs"}) {
+      if (action == "erofs" && !IsLong()) continue;  // as enospc, with another text
       for (int passing = 1; passing <= LastPassing(); ++passing) {
         const std::string order = point + ":" + std::to_string(passing) + (action == "eio" ? "" : "+") + "=" + action;
         SCOPED_TRACE(order);
