@@ -4,9 +4,8 @@
 #error "This file is for kithd_faulty only."
 #endif
 
-#include <signal.h>
-
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -83,7 +82,7 @@ bool Fault(const char* point) {
     return false;
   }
   std::fprintf(stderr, "fault: %s: %s\n", point, action.c_str());
-  if (action == "kill") raise(SIGKILL);
+  if (action == "kill") std::raise(SIGKILL);
   errno = ErrnoOf(action);
   return true;
 }

@@ -1,7 +1,6 @@
 #include "tests/crash/crash_fixture.h"
 
-#include <signal.h>
-
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>

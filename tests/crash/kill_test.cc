@@ -1,10 +1,10 @@
 // Writers that go on without pause, and a server that is killed under them again and again.
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
 #include <deque>
 #include <memory>
 #include <mutex>

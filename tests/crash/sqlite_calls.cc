@@ -30,6 +30,7 @@ bool Fails(const std::string& kind, const char* call) { return !kind.empty() && 
 
 }  // namespace
 
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): of names that only the C library may use
 extern "C" {
 
 ssize_t pwrite64(int fd, const void* data, size_t size, off64_t offset) {
@@ -48,3 +49,4 @@ int ftruncate64(int fd, off64_t size) noexcept {
 }
 
 }  // extern "C"
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)
