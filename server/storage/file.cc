@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/fault.h"
 #include "server/base/status.h"
 
 namespace kith::storage {
@@ -67,7 +68,8 @@ int Descriptor::Reset() {
 }
 
 absl::StatusOr<OutputFile> OutputFile::Create(std::string path) {
-  const int fd = Retry([&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640); });
+  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+  const int fd = Fault("file-create") ? -1 : Retry([&] { return ::open(path.c_str(), flags, 0640); });
   if (fd < 0) return WriteError("creating", path, errno);
   return OutputFile(std::move(path), Descriptor(fd));
 }
@@ -96,6 +98,7 @@ absl::Status OutputFile::WriteThrough(absl::Span<const char> bytes) {
   sha256_.Update(bytes.data(), bytes.size());
   size_ += static_cast<int64_t>(bytes.size());
   while (!bytes.empty()) {
+    if (Fault("file-write")) return WriteError("writing", path_, errno);
     const ssize_t written = Retry([&] { return ::write(descriptor_.get(), bytes.data(), bytes.size()); });
     if (written < 0) return WriteError("writing", path_, errno);
     bytes.remove_prefix(static_cast<size_t>(written));
@@ -106,7 +109,9 @@ absl::Status OutputFile::WriteThrough(absl::Span<const char> bytes) {
 absl::StatusOr<FileSummary> OutputFile::Finish() {
   if (status_.ok()) status_ = Flush();
   if (!status_.ok()) return status_;
-  if (Retry([&] { return ::fsync(descriptor_.get()); }) != 0) return WriteError("syncing", path_, errno);
+  if (Fault("file-sync") || Retry([&] { return ::fsync(descriptor_.get()); }) != 0) {
+    return WriteError("syncing", path_, errno);
+  }
   if (const int error = descriptor_.Reset(); error != 0) return WriteError("closing", path_, error);
   return FileSummary{size_, sha256_.Finish()};
 }
@@ -170,19 +175,21 @@ absl::Status MakeFolders(const std::string& path) {
 }
 
 absl::Status MakeFolder(const std::string& path) {
-  if (::mkdir(path.c_str(), 0750) != 0) return WriteError("making the folder", path, errno);
+  if (Fault("folder-make") || ::mkdir(path.c_str(), 0750) != 0) return WriteError("making the folder", path, errno);
   return absl::OkStatus();
 }
 
 absl::Status SyncFolder(const std::string& path) {
   const Descriptor folder(Retry([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
   if (folder.get() < 0) return WriteError("opening the folder", path, errno);
-  if (Retry([&] { return ::fsync(folder.get()); }) != 0) return WriteError("syncing the folder", path, errno);
+  if (Fault("folder-sync") || Retry([&] { return ::fsync(folder.get()); }) != 0) {
+    return WriteError("syncing the folder", path, errno);
+  }
   return absl::OkStatus();
 }
 
 absl::Status Rename(const std::string& from, const std::string& to) {
-  if (::rename(from.c_str(), to.c_str()) != 0) return WriteError("renaming to", to, errno);
+  if (Fault("rename") || ::rename(from.c_str(), to.c_str()) != 0) return WriteError("renaming to", to, errno);
   return absl::OkStatus();
 }
 
@@ -197,6 +204,7 @@ absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path) {
 }
 
 void RemoveFolder(const std::string& path) {
+  if (Fault("folder-remove")) return;
   std::error_code ignored;
   fs::remove_all(path, ignored);
 }

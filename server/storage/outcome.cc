@@ -16,4 +16,9 @@ absl::Status WithUnknownOutcome(absl::Status status) {
   return status;
 }
 
+absl::Status WithKnownOutcome(absl::Status status) {
+  status.ErasePayload(kOutcomeUnknownUrl);
+  return status;
+}
+
 }  // namespace kith::storage

@@ -91,6 +91,19 @@ absl::Status Database::CopyTo(const std::string& path) const {
   return sqlite3_backup_finish(backup) == SQLITE_OK ? absl::OkStatus() : copy->LastError();
 }
 
+absl::Status Database::UndoUnsynced() {
+  if (!unsynced_) return absl::OkStatus();
+  Query query(*this, "PRAGMA user_version");
+  int64_t version = 0;
+  while (query.Next()) version = query.Integer(0);
+  if (!query.status().ok()) return query.status();
+  // Setting it to what it is writes a page all the same.
+  const absl::Status status = Execute(absl::StrCat("BEGIN IMMEDIATE; PRAGMA user_version = ", version, "; COMMIT"));
+  unsynced_ = !status.ok();
+  if (unsynced_) sqlite3_exec(handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+  return status;
+}
+
 Query::Query(const Database& database, std::string_view sql, Prepared) : database_(database) {
   sqlite3_stmt* statement = nullptr;
   Check(sqlite3_prepare_v2(database.handle(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr));
@@ -143,6 +156,7 @@ absl::Span<const char> Query::Blob(int column) const {
 }
 
 absl::StatusOr<Transaction> Transaction::Begin(Database& database, Kind kind) {
+  if (absl::Status status = database.UndoUnsynced(); !status.ok()) return status;
   const absl::Status status = database.Execute(kind == Kind::kRead ? "BEGIN" : "BEGIN IMMEDIATE");
   if (!status.ok()) return status;
   return Transaction(database);
@@ -154,6 +168,14 @@ Transaction::~Transaction() {
   sqlite3_exec(database_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
-absl::Status Transaction::Commit() { return database_->Execute("COMMIT"); }
+absl::Status Transaction::Commit() {
+  absl::Status status = database_->Execute("COMMIT");
+  if (!OutcomeUnknown(status)) return status;
+  if (sqlite3_get_autocommit(database_->handle()) == 0) {
+    sqlite3_exec(database_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+  database_->NoteUnsynced();
+  return database_->UndoUnsynced().ok() ? WithKnownOutcome(std::move(status)) : status;
+}
 
 }  // namespace kith::storage

@@ -37,6 +37,11 @@ class Database {
   // The error that the last call on this connection gave.
   absl::Status LastError() const;
 
+  // A commit whose sync failed was undone here, but all of it is in the log, where the next process would find it.
+  // Writes other frames in its place. Nothing is to be done where there was no such commit, or that was done.
+  absl::Status UndoUnsynced();
+  void NoteUnsynced() { unsynced_ = true; }
+
  private:
   struct Close {
     void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
@@ -45,6 +50,7 @@ class Database {
 
   std::string path_;
   std::unique_ptr<sqlite3, Close> handle_;
+  bool unsynced_ = false;
 };
 
 // One statement with its parameters bound in order. An error sticks: Next() is then false, and status() says why.
