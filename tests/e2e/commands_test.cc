@@ -87,16 +87,23 @@ TEST_F(CommandsTest, IndexRateZeroGivesTheFramesBackToTheBit) {
   EXPECT_EQ(npy::ReadMatrix(Path("out.npy"))->values, npy::ReadMatrix(query)->values);
 }
 
-// (frame + sum of cosine^3 * neighbour), at norm 1: alpha query expansion as the literature has it.
+// The frame at its neighbours' weighted mean norm, and the sum of cosine^3 * neighbour; at norm 1: alpha query
+// expansion, where the frame's own norm must not count.
 std::vector<double> ExpandedWithItself(absl::Span<const float> frame, const npy::Matrix& stored,
                                        const nlohmann::json& ids) {
   const auto dot = [&](const auto& a, const auto& b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); };
-  std::vector<double> sum(frame.begin(), frame.end());
+  std::vector<double> sum(frame.size());
+  double weights = 0;
+  double norms = 0;
   for (const int64_t id : ids) {
     const auto row = absl::MakeConstSpan(stored.values).subspan(id * stored.columns, stored.columns);
     const double weight = std::pow(std::max(0.0, dot(frame, row) / std::sqrt(dot(frame, frame) * dot(row, row))), 3);
     for (size_t i = 0; i < sum.size(); ++i) sum[i] += weight * row[i];
+    weights += weight;
+    norms += weight * std::sqrt(dot(row, row));
   }
+  const double scale = norms / weights / std::sqrt(dot(frame, frame));
+  for (size_t i = 0; i < sum.size(); ++i) sum[i] += scale * frame[i];
   const double norm = std::sqrt(dot(sum, sum));
   for (double& value : sum) value /= norm;
   return sum;
