@@ -144,7 +144,7 @@ TEST(MakeRoomTest, TheAnswerHasTheEncodingOfTheRequest) {
 
 TEST(ToProtoTest, AnExperimentInItsFirstTrainingHasNameAndStateOnly) {
   experiments::Description description;
-  description.name = "voice";
+  description.record.name = "voice";
   description.state = experiments::State::kTraining;
   description.training = true;
   const v1::Experiment proto = ToProto(description);

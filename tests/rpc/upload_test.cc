@@ -21,9 +21,14 @@ v1::FloatBatch Batch(int dimension, const std::vector<float>& values) {
   return batch;
 }
 
+experiments::MemoryBudget* Budget() {
+  static experiments::MemoryBudget budget(1 << 20);
+  return &budget;
+}
+
 Upload UploadOf(const std::vector<std::vector<float>>& messages) {
   Upload upload;
-  for (const auto& values : messages) EXPECT_TRUE(upload.Append(Batch(2, values)).ok());
+  for (const auto& values : messages) EXPECT_TRUE(upload.Append(Batch(2, values), Budget()).ok());
   return upload;
 }
 
@@ -36,18 +41,30 @@ TEST(UploadTest, GathersTheRowsOfAllMessages) {
 
 TEST(UploadTest, ABadRowIsCountedOverAllMessages) {
   Upload upload = UploadOf({{1, 2}, {3, 4, 5, 6}});
-  EXPECT_THAT(upload.Append(Batch(2, {0, 0, std::numeric_limits<float>::quiet_NaN(), 0})),
+  EXPECT_THAT(upload.Append(Batch(2, {0, 0, std::numeric_limits<float>::quiet_NaN(), 0}), Budget()),
               IsError(Reason::kNotFinite, "row 4 "));
 }
 
 TEST(UploadTest, AnotherDimensionIsRefused) {
   Upload upload = UploadOf({{1, 2}});
-  EXPECT_THAT(upload.Append(Batch(3, {1, 2, 3})), IsError(Reason::kDimensionMismatch, "3 dimensions follow rows of 2"));
+  EXPECT_THAT(upload.Append(Batch(3, {1, 2, 3}), Budget()), IsError(Reason::kDimensionMismatch, "3 dimensions follow rows of 2"));
 }
 
 TEST(UploadTest, AMessageWithoutRowsIsRefused) {
   Upload upload;
-  EXPECT_THAT(upload.Append(v1::FloatBatch()), IsError(Reason::kEmptyBatch, "no rows"));
+  EXPECT_THAT(upload.Append(v1::FloatBatch(), Budget()), IsError(Reason::kEmptyBatch, "no rows"));
+}
+
+TEST(UploadTest, CountsAgainstTheMemoryBudget) {
+  experiments::MemoryBudget budget(100);
+  {
+    Upload upload;
+    EXPECT_TRUE(upload.Append(Batch(2, std::vector<float>(10)), &budget).ok());
+    EXPECT_EQ(budget.used(), 40);
+    EXPECT_THAT(upload.Append(Batch(2, std::vector<float>(20)), &budget), IsError(Reason::kMemoryBudget, "this upload"));
+    EXPECT_EQ(upload.rows(), 5);
+  }
+  EXPECT_EQ(budget.used(), 0);
 }
 
 TEST(UploadTest, TheDigestIsThatOfTheContentHoweverItIsCut) {
@@ -64,7 +81,7 @@ TEST(UploadTest, TheDigestTellsContentsApart) {
   EXPECT_NE(digest, UploadOf({{1, 2}}).RequestOf("id", "add")->digest);
   EXPECT_NE(digest, UploadOf({{1, 2, 3, 4}}).RequestOf("id", "train")->digest);
   Upload other_shape;
-  ASSERT_TRUE(other_shape.Append(Batch(4, {1, 2, 3, 4})).ok());
+  ASSERT_TRUE(other_shape.Append(Batch(4, {1, 2, 3, 4}), Budget()).ok());
   EXPECT_NE(digest, other_shape.RequestOf("id", "add")->digest);
 }
 

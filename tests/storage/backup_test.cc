@@ -34,19 +34,19 @@ class BackupTest : public StorageTest {
     });
   }
 
-  // The names of those that were restored.
-  absl::StatusOr<std::vector<std::string>> Restore(const std::string& path, bool replace) {
+  // Those that were restored.
+  absl::StatusOr<std::vector<ExperimentRecord>> Restore(const std::string& path, bool replace) {
     std::vector<std::string> announced;
-    std::vector<std::string> restored;
+    std::vector<ExperimentRecord> restored;
     const absl::Status status = store_->Restore(
         path, replace,
         [&](const std::vector<std::string>& names) {
           announced = names;
           return absl::OkStatus();
         },
-        [&](const ExperimentRecord& record) { restored.push_back(record.name); });
+        [&](const ExperimentRecord& record) { restored.push_back(record); });
     if (!status.ok()) return status;
-    EXPECT_EQ(announced, restored);
+    for (size_t i = 0; i < restored.size(); ++i) EXPECT_EQ(announced.at(i), restored[i].name);
     return restored;
   }
 
