@@ -24,7 +24,6 @@ absl::Status CheckTar(const std::string& path, absl::string_view head) {
   const auto bad = [&](const char* what) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": ", what, "; give a tar that kith backup wrote"));
   };
-  if (head.empty()) return bad("is empty");
   if (head.size() > kMagicAt && absl::StartsWith(head.substr(kMagicAt), "ustar")) return absl::OkStatus();
   if (absl::StartsWith(head, "\x1f\x8b") || absl::StartsWith(head, "\x28\xb5\x2f\xfd") ||
       absl::StartsWith(head,

@@ -94,7 +94,7 @@ void Registry::Acquire(const std::string& name, OnResident done) {
 
 Registry::Resident Registry::AcquireNow(const std::string& name) {
   std::promise<Resident> promise;
-  Acquire(name, [&](const Resident& resident) { promise.set_value(resident); });
+  Acquire(name, [&](Resident resident) { promise.set_value(std::move(resident)); });
   return promise.get_future().get();
 }
 
@@ -130,7 +130,9 @@ void Registry::LoadNow(const Pointer& experiment) {
   }
   const auto waiting = std::exchange(experiment->waiting, {});
   lock.unlock();
-  for (const OnResident& done : waiting) done(result);
+  // The last is given the only copy, so that what is not used any more does not look as if it were.
+  for (size_t i = 0; i + 1 < waiting.size(); ++i) waiting[i](result);
+  if (!waiting.empty()) waiting.back()(std::move(result));
 }
 
 absl::StatusOr<LoadedGeneration> Registry::ReadNewest(const storage::ExperimentRecord& record, absl::Status* failure) {

@@ -44,7 +44,7 @@ struct RegistryOptions {
 class Registry {
  public:
   using Resident = absl::StatusOr<std::shared_ptr<const Generation>>;
-  using OnResident = std::function<void(const Resident&)>;
+  using OnResident = std::function<void(Resident)>;
   using OnAdded = std::function<void(const absl::StatusOr<storage::AddRecord>&)>;
   using OnChanged = std::function<void(const absl::StatusOr<Description>&)>;
 

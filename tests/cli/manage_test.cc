@@ -193,7 +193,7 @@ TEST_F(ManageCommandsTest, RestoreSaysWhatIsWrongWithTheFile) {
   EXPECT_THAT(Call({"restore", folder_.path().c_str()}).err, HasSubstr("is no plain file"));
   EXPECT_THAT(Call({"restore", frames_.c_str()}).err, HasSubstr("frames.npy: is no tar; give a tar that kith backup"));
   std::ofstream empty(tar_);
-  EXPECT_THAT(Call({"restore", tar_.c_str()}).err, HasSubstr("voices.tar: is empty"));
+  EXPECT_THAT(Call({"restore", tar_.c_str()}).err, HasSubstr("voices.tar: the file is empty"));
 }
 
 TEST_F(ManageCommandsTest, RestoreOverVoicesThatExistNamesTheWayOut) {

@@ -91,7 +91,7 @@ class ExperimentsTest : public ::testing::Test {
   void Close() {
     trainer_.reset();
     registry_.reset();
-    budget_.reset();
+    budgets_.push_back(std::move(budget_));
     store_.reset();
   }
 
@@ -158,6 +158,7 @@ class ExperimentsTest : public ::testing::Test {
   const std::string folder_ = (std::filesystem::temp_directory_path() / ("kith-test-" + RandomId())).string();
   std::unique_ptr<storage::Store> store_;
   std::unique_ptr<MemoryBudget> budget_;
+  std::vector<std::unique_ptr<MemoryBudget>> budgets_;  // former ones: a test may still hold a generation of theirs
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<Trainer> trainer_;
 };
