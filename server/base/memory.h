@@ -7,8 +7,8 @@
 
 namespace kith {
 
-// Bytes of memory that the machine has, or the least limit of the cgroups (version 1 or 2) that this process is in where
-// that is less. Reads /proc and /sys.
+// Bytes of memory that the machine has, or the least limit of the cgroups (version 1 or 2) that this process is in
+// where that is less. Reads /proc and /sys.
 int64_t UsableMemory();
 
 // The same over other files: `read` gives a file's contents, empty where there is none.

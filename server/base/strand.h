@@ -10,8 +10,8 @@
 
 namespace kith {
 
-// Runs tasks one at a time in the order given, on the threads of a pool, of which it holds at most one. Thread-safe. The
-// strand may go away while tasks of it wait; they run all the same.
+// Runs tasks one at a time in the order given, on the threads of a pool, of which it holds at most one. Thread-safe.
+// The strand may go away while tasks of it wait; they run all the same.
 class Strand {
  public:
   // `pool` has to outlive the tasks.

@@ -34,10 +34,11 @@ absl::Status Registry::CheckAddable(const Experiment& experiment) {
     return Error(Reason::kExperimentNotFound, absl::StrCat("'", name, "' is being deleted; nothing was added"));
   }
   if (experiment.failure.ok()) return absl::OkStatus();
-  return Error(absl::StatusCode::kDataLoss, Reason::kStorage,
-               absl::StrCat("the current generation of '", name, "' cannot be read, so that nothing can be added to it: ",
-                            "roll back to an earlier one (kith rollback) or train again; ",
-                            std::string(experiment.failure.message())));
+  return Error(
+      absl::StatusCode::kDataLoss, Reason::kStorage,
+      absl::StrCat("the current generation of '", name, "' cannot be read, so that nothing can be added to it: ",
+                   "roll back to an earlier one (kith rollback) or train again; ",
+                   std::string(experiment.failure.message())));
 }
 
 absl::Status Registry::CheckAddition(const std::string& name) const {
@@ -47,8 +48,8 @@ absl::Status Registry::CheckAddition(const std::string& name) const {
   return CheckAddable(**found);
 }
 
-void Registry::Add(const std::string& name, retrieval::FrameView frames,
-                   const std::optional<storage::Request>& request, OnAdded done) {
+void Registry::Add(const std::string& name, retrieval::FrameView frames, const std::optional<storage::Request>& request,
+                   OnAdded done) {
   const auto found = FindExperiment(name);
   if (!found.ok()) return done(found.status());
   // Before anything is stored: the index would refuse them, and could not be loaded with them any more.
@@ -76,7 +77,8 @@ void Registry::AddPending(const Pointer& experiment) {
   absl::Status status;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    for (PendingAddition& addition : experiment->additions) batch.push_back({std::move(addition), storage::AddRecord()});
+    for (PendingAddition& addition : experiment->additions)
+      batch.push_back({std::move(addition), storage::AddRecord()});
     experiment->additions.clear();
     status = CheckAddable(*experiment);
     resident = experiment->resident;

@@ -80,9 +80,8 @@ absl::Status Folding::Fold(const std::string& name) {
                                        absl::StrCat("folding the additions to '", name, "'"));
     if (!room.ok()) return room.status();
     const retrieval::Frames frames = copy.index->CopyFrames();
-    const auto folded = store_->Fold(name, copy.number, frames.view(), [&](storage::ByteSink sink) {
-      return retrieval::WriteIndex(*copy.index, sink);
-    });
+    const auto folded = store_->Fold(name, copy.number, frames.view(),
+                                     [&](storage::ByteSink sink) { return retrieval::WriteIndex(*copy.index, sink); });
     if (folded.ok()) registry_->NoteFolded(*folded);
     return folded.status();
   }();

@@ -26,7 +26,8 @@ struct FoldingOptions {
   std::function<void(const std::string& name, const absl::Status& status, int64_t rows, double seconds)> on_folded;
 };
 
-// One at a time, over a copy that is read from the store for it, so that neither additions nor searches wait. Thread-safe.
+// One at a time, over a copy that is read from the store for it, so that neither additions nor searches wait.
+// Thread-safe.
 class Folding {
  public:
   // All three have to outlive this; takes on what is due already.
@@ -47,9 +48,9 @@ class Folding {
   Registry* const registry_;
   const FoldingOptions options_;
   std::mutex mutex_;
-  std::set<std::string> queued_;                  // guarded by mutex_
+  std::set<std::string> queued_;                 // guarded by mutex_
   std::map<std::string, TimePoint> not_before_;  // guarded by mutex_: after a failure
-  bool stopping_ = false;                         // guarded by mutex_
+  bool stopping_ = false;                        // guarded by mutex_
   ThreadPool pool_;
 };
 

@@ -58,17 +58,17 @@ absl::Status MemoryBudget::Take(int64_t bytes, const std::string& what) {
 
 absl::Status MemoryBudget::Full(int64_t bytes, const std::string& what) const {
   if (bytes > limit_) {
-    return WithRetryDelay(Error(Reason::kMemoryBudget,
-                                absl::StrCat(what, " takes ", Mebibytes(bytes), ", more than the whole budget of ",
-                                             Mebibytes(limit_), "; raise memory.budget")),
-                          kRetryDelay);
+    return WithRetryDelay(
+        Error(Reason::kMemoryBudget, absl::StrCat(what, " takes ", Mebibytes(bytes), ", more than the whole budget of ",
+                                                  Mebibytes(limit_), "; raise memory.budget")),
+        kRetryDelay);
   }
-  return WithRetryDelay(
-      Error(Reason::kMemoryBudget,
-            absl::StrCat(what, " takes ", Mebibytes(bytes), ", and of the budget of ", Mebibytes(limit_), " ",
-                         Mebibytes(used()), " are in use or pinned; try again when there is room, unpin an experiment, ",
-                         "or raise memory.budget")),
-      kRetryDelay);
+  return WithRetryDelay(Error(Reason::kMemoryBudget,
+                              absl::StrCat(what, " takes ", Mebibytes(bytes), ", and of the budget of ",
+                                           Mebibytes(limit_), " ", Mebibytes(used()),
+                                           " are in use or pinned; try again when there is room, unpin an experiment, ",
+                                           "or raise memory.budget")),
+                        kRetryDelay);
 }
 
 int64_t MemoryBudget::used() const {

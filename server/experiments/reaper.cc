@@ -16,9 +16,8 @@ Reaper::~Reaper() {
 }
 
 std::shared_ptr<Generation> Reaper::Own(std::shared_ptr<Reaper> reaper, std::unique_ptr<Generation> generation) {
-  return {generation.release(), [reaper = std::move(reaper)](Generation* dead) {
-            reaper->Take(std::unique_ptr<Generation>(dead));
-          }};
+  return {generation.release(),
+          [reaper = std::move(reaper)](Generation* dead) { reaper->Take(std::unique_ptr<Generation>(dead)); }};
 }
 
 void Reaper::WaitUntilDone() {

@@ -150,8 +150,8 @@ absl::StatusOr<LoadedGeneration> Registry::ReadNewest(const storage::ExperimentR
   return *failure;
 }
 
-Registry::Resident Registry::Publish(Experiment* experiment, int64_t expected,
-                                     absl::StatusOr<LoadedGeneration> loaded, const absl::Status& failure) {
+Registry::Resident Registry::Publish(Experiment* experiment, int64_t expected, absl::StatusOr<LoadedGeneration> loaded,
+                                     const absl::Status& failure) {
   if (experiment->resident != nullptr) return experiment->resident;  // a training was faster
   if (experiment->record.generation.number > expected) return nullptr;
   if (!failure.ok() || absl::IsDataLoss(loaded.status())) experiment->failure = failure;

@@ -123,7 +123,7 @@ class Registry {
   struct Experiment {
     explicit Experiment(ThreadPool* pool) : work(pool) {}
 
-    storage::ExperimentRecord record;     // generation.number 0: there is none, this is a first training
+    storage::ExperimentRecord record;  // generation.number 0: there is none, this is a first training
     std::shared_ptr<Generation> resident;
     absl::Status failure;     // why the current generation cannot be read
     bool unreadable = false;  // nor any other: it is not tried again unless by Load

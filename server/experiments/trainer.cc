@@ -251,8 +251,8 @@ absl::Status Trainer::Train(Training* training) {
   };
   const auto rows = retrieval::PreparedRows(recipe, frames.rows());
   if (!rows.ok()) return rows.status();
-  auto memory = budget_->Reserve(TrainingBytes(*rows, frames.dimension),
-                                 absl::StrCat("training '", request->lease->name(), "'"));
+  auto memory =
+      budget_->Reserve(TrainingBytes(*rows, frames.dimension), absl::StrCat("training '", request->lease->name(), "'"));
   if (!memory.ok()) return memory.status();
   auto prepared = retrieval::PrepareFrames(recipe, frames.view(), observe);
   if (!prepared.ok()) return prepared.status();

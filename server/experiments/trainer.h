@@ -60,8 +60,8 @@ struct TrainingRequest {
   std::weak_ptr<TrainingObserver> observer;
 };
 
-// What a training on so many frames takes in memory besides the frames, about: the index, a copy of the frames to search
-// in, and one more of them while faiss trains.
+// What a training on so many frames takes in memory besides the frames, about: the index, a copy of the frames to
+// search in, and one more of them while faiss trains.
 int64_t TrainingBytes(int64_t rows, int dimension);
 
 struct TrainingEnd {

@@ -53,7 +53,8 @@ void Run(const Trainer& trainer, Registry* registry, const TuningRequest& reques
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Trainer::Place>> StartTuning(Trainer* trainer, Registry* registry, TuningRequest request) {
+absl::StatusOr<std::unique_ptr<Trainer::Place>> StartTuning(Trainer* trainer, Registry* registry,
+                                                            TuningRequest request) {
   return trainer->Queue([=, request = std::move(request)] { Run(*trainer, registry, request); });
 }
 

@@ -25,16 +25,17 @@ class TuningObserver {
 };
 
 struct TuningRequest {
-  std::string experiment;     // whose frames and metric count
-  retrieval::Frames queries;                     // none: made of the frames
-  retrieval::TuneOptions options;                // the metric is the generation's
-  std::weak_ptr<TuningObserver> observer;        // the tuning ends before its next step once this has gone
+  std::string experiment;                  // whose frames and metric count
+  retrieval::Frames queries;               // none: made of the frames
+  retrieval::TuneOptions options;          // the metric is the generation's
+  std::weak_ptr<TuningObserver> observer;  // the tuning ends before its next step once this has gone
 };
 
 // Queues the tuning, or says at once why not: OVERLOADED, SHUTTING_DOWN. It takes no lease: the experiment may be
 // trained, extended or deleted meanwhile, and the tuning is of the frames that its generation held when its turn came.
 // Ends with SHUTTING_DOWN when the trainer is cancelled, with CANCELLED when the observer said so or has gone, and
 // otherwise as retrieval::Tune. Who no longer wants it lets go of its place.
-absl::StatusOr<std::unique_ptr<Trainer::Place>> StartTuning(Trainer* trainer, Registry* registry, TuningRequest request);
+absl::StatusOr<std::unique_ptr<Trainer::Place>> StartTuning(Trainer* trainer, Registry* registry,
+                                                            TuningRequest request);
 
 }  // namespace kith::experiments

@@ -15,8 +15,8 @@
 
 namespace kith::rpc {
 
-// Deletes itself when the call is over. The tar is made on a thread of `thread`, which waits for the client to take each
-// message before it makes the next: a slow client costs the memory of one.
+// Deletes itself when the call is over. The tar is made on a thread of `thread`, which waits for the client to take
+// each message before it makes the next: a slow client costs the memory of one.
 class BackupCall : public grpc::ServerWriteReactor<v1::BackupResponse> {
  public:
   BackupCall(const Context& context, ThreadPool* thread, CallGate::Pass pass);

@@ -20,8 +20,8 @@ namespace kith::rpc {
 // Bytes of data in one message: small enough to keep both ends busy.
 inline constexpr int64_t kDownloadPiece = 1 << 20;
 
-// Deletes itself when the call is over. The experiment is loaded where it is not in memory. The next message is made, in
-// the pool, only once the last one has been taken: a slow client costs the memory of one.
+// Deletes itself when the call is over. The experiment is loaded where it is not in memory. The next message is made,
+// in the pool, only once the last one has been taken: a slow client costs the memory of one.
 template <typename Response>
 class DownloadCall : public grpc::ServerWriteReactor<Response> {
  public:

@@ -115,8 +115,7 @@ grpc::ServerUnaryReactor* ExperimentsService::Delete(grpc::CallbackServerContext
                                                      const v1::DeleteExperimentRequest* request,
                                                      v1::DeleteExperimentResponse*) {
   return Admit<grpc::ServerUnaryReactor>(gate_, [&](CallGate::Pass pass) {
-    return new RegistryCall(std::move(pass),
-                            [&](const auto& end) { context_.registry->Delete(request->name(), end); });
+    return new RegistryCall(std::move(pass), [&](const auto& end) { context_.registry->Delete(request->name(), end); });
   });
 }
 
@@ -176,8 +175,7 @@ grpc::ServerUnaryReactor* ExperimentsService::Generations(grpc::CallbackServerCo
   });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Rollback(grpc::CallbackServerContext*,
-                                                       const v1::RollbackRequest* request,
+grpc::ServerUnaryReactor* ExperimentsService::Rollback(grpc::CallbackServerContext*, const v1::RollbackRequest* request,
                                                        v1::RollbackResponse* response) {
   std::optional<int64_t> to;
   if (request->has_to()) to = request->to();
@@ -194,9 +192,8 @@ grpc::ServerWriteReactor<v1::BackupResponse>* ExperimentsService::Backup(grpc::C
 grpc::ServerReadReactor<v1::RestoreRequest>* ExperimentsService::Restore(grpc::CallbackServerContext*,
                                                                          v1::RestoreResponse* response) {
   using Reactor = grpc::ServerReadReactor<v1::RestoreRequest>;
-  return Admit<Reactor>(gate_, [&](CallGate::Pass pass) {
-    return new RestoreCall(context_, &backups_, response, std::move(pass));
-  });
+  return Admit<Reactor>(
+      gate_, [&](CallGate::Pass pass) { return new RestoreCall(context_, &backups_, response, std::move(pass)); });
 }
 
 }  // namespace kith::rpc

@@ -34,8 +34,9 @@ struct BlockCall {
   std::function<void(const absl::Status&)> done;  // once, from another thread; only after an OK
 };
 
-// Starts the block, loading the experiment first where it is not in memory, and returns at once; an error says that it was not started, and `call.done` will not be called.
-// `frames` and `response` have to stay until call.done. Response: SearchResponse or StreamSearchResponse.
+// Starts the block, loading the experiment first where it is not in memory, and returns at once; an error says that it
+// was not started, and `call.done` will not be called. `frames` and `response` have to stay until call.done. Response:
+// SearchResponse or StreamSearchResponse.
 template <typename Response>
 absl::Status StartSearch(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
                          BlockCall call, Response* response);

@@ -79,8 +79,7 @@ absl::Status RestoreCall::Restore() {
       if (lease->name() == record.name) lease->Replace(record);
     }
   };
-  const absl::Status status =
-      context_.store->Restore(folder_->PathOf(kFileName), replace_, reserve, on_restored);
+  const absl::Status status = context_.store->Restore(folder_->PathOf(kFileName), replace_, reserve, on_restored);
   if (!status.ok()) return status;
   for (const auto& lease : leases) {
     experiments::Description description = lease->Describe();

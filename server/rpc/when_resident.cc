@@ -24,8 +24,9 @@ class Waiting : public std::enable_shared_from_this<Waiting> {
     const auto rest = std::chrono::duration_cast<std::chrono::system_clock::duration>(call_.deadline - Clock::now());
     alarm_.Set(std::chrono::system_clock::now() + rest, [self = shared_from_this()](bool came) {
       if (!came || self->settled_.exchange(true)) return;
-      self->call_.done(Error(Reason::kLate, absl::StrCat("'", self->experiment_, "' was not in memory, and loading it took ",
-                                                         "longer than the block's time; send the next, or pin it")));
+      self->call_.done(
+          Error(Reason::kLate, absl::StrCat("'", self->experiment_, "' was not in memory, and loading it took ",
+                                            "longer than the block's time; send the next, or pin it")));
     });
   }
 

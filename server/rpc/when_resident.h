@@ -15,8 +15,8 @@ namespace kith::rpc {
 using StartOn =
     std::function<absl::Status(const std::shared_ptr<const experiments::Generation>& generation, BlockCall call)>;
 
-// Loads the experiment, then starts the block; returns at once. call.done is told of what went wrong: why it could not be
-// loaded, or LATE at the moment when the deadline comes first.
+// Loads the experiment, then starts the block; returns at once. call.done is told of what went wrong: why it could not
+// be loaded, or LATE at the moment when the deadline comes first.
 void StartWhenLoaded(const Context& context, const std::string& experiment, BlockCall call, StartOn start);
 
 }  // namespace kith::rpc

@@ -5,9 +5,9 @@
 
 namespace kith::storage {
 
-// True for the error of a commit whose last sync failed, where the transaction could not be taken out of the log either:
-// after a crash it may be found committed. What it speaks of must not be removed. No other transaction begins before it
-// is out.
+// True for the error of a commit whose last sync failed, where the transaction could not be taken out of the log
+// either: after a crash it may be found committed. What it speaks of must not be removed. No other transaction begins
+// before it is out.
 bool OutcomeUnknown(const absl::Status& status);
 
 absl::Status WithUnknownOutcome(absl::Status status);

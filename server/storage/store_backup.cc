@@ -66,8 +66,8 @@ absl::Status Interrupted(const absl::Status& status, const std::vector<std::stri
   if (restored.empty()) return status;
   std::vector<std::string> quoted;
   for (const std::string& name : restored) quoted.push_back(Quoted(name));
-  absl::Status told(status.code(), absl::StrCat(std::string(status.message()), "; restored before that: ",
-                                                absl::StrJoin(quoted, ", ")));
+  absl::Status told(status.code(), absl::StrCat(std::string(status.message()),
+                                                "; restored before that: ", absl::StrJoin(quoted, ", ")));
   status.ForEachPayload([&](auto url, const absl::Cord& payload) { told.SetPayload(url, payload); });
   return told;
 }

@@ -50,8 +50,7 @@ TEST_F(RegistryTest, ARepeatedRequestAddsOnce) {
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_EQ(second->first_id, first->first_id);
   EXPECT_EQ((*Find("anna"))->index->rows(), 110);
-  EXPECT_EQ(ReasonOf(Add("anna", added.view(), storage::Request{"one", "other"}).status()),
-            "REQUEST_ID_REUSED");
+  EXPECT_EQ(ReasonOf(Add("anna", added.view(), storage::Request{"one", "other"}).status()), "REQUEST_ID_REUSED");
 }
 
 TEST_F(RegistryTest, AdditionsFromManyThreadsAllGetTheirOwnIds) {

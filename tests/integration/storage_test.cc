@@ -70,12 +70,12 @@ TEST_F(StorageTest, ADamagedExperimentSaysSoAndTheOthersServe) {
     file.write("damage", 6);
   }
   Start();
+  EXPECT_THAT(client().Search("voice", View(frames_)).status(),
+              FailsWith(absl::StatusCode::kDataLoss, "STORAGE", "index.faiss"));
   const Experiment failed = Get("voice");
   EXPECT_EQ(failed.state, Experiment::State::kFailed);
   EXPECT_THAT(failed.message, ::testing::HasSubstr("index.faiss"));
   EXPECT_EQ(client().List()->size(), 1u);
-  EXPECT_THAT(client().Search("voice", View(frames_)).status(),
-              FailsWith(absl::StatusCode::kDataLoss, "STORAGE", "index.faiss"));
   EXPECT_THAT(Refusal(client().StreamExpand("voice")),
               FailsWith(absl::StatusCode::kDataLoss, "STORAGE", "index.faiss"));
   MemorySource add(View(frames_));
@@ -96,6 +96,7 @@ TEST_F(StorageTest, ADamagedExperimentCanBeDeleted) {
     if (entry.path().filename() == "total_fea.npy") fs::resize_file(entry.path(), 100);
   }
   Start();
+  EXPECT_EQ(client().Search("voice", View(frames_)).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(Get("voice").state, Experiment::State::kFailed);
   EXPECT_TRUE(client().Delete("voice").ok());
   EXPECT_TRUE(client().List()->empty());

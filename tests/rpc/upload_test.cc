@@ -47,7 +47,8 @@ TEST(UploadTest, ABadRowIsCountedOverAllMessages) {
 
 TEST(UploadTest, AnotherDimensionIsRefused) {
   Upload upload = UploadOf({{1, 2}});
-  EXPECT_THAT(upload.Append(Batch(3, {1, 2, 3}), Budget()), IsError(Reason::kDimensionMismatch, "3 dimensions follow rows of 2"));
+  EXPECT_THAT(upload.Append(Batch(3, {1, 2, 3}), Budget()),
+              IsError(Reason::kDimensionMismatch, "3 dimensions follow rows of 2"));
 }
 
 TEST(UploadTest, AMessageWithoutRowsIsRefused) {
@@ -61,7 +62,8 @@ TEST(UploadTest, CountsAgainstTheMemoryBudget) {
     Upload upload;
     EXPECT_TRUE(upload.Append(Batch(2, std::vector<float>(10)), &budget).ok());
     EXPECT_EQ(budget.used(), 40);
-    EXPECT_THAT(upload.Append(Batch(2, std::vector<float>(20)), &budget), IsError(Reason::kMemoryBudget, "this upload"));
+    EXPECT_THAT(upload.Append(Batch(2, std::vector<float>(20)), &budget),
+                IsError(Reason::kMemoryBudget, "this upload"));
     EXPECT_EQ(upload.rows(), 5);
   }
   EXPECT_EQ(budget.used(), 0);

@@ -179,8 +179,7 @@ TEST_F(BackupTest, WhatExistsIsReplacedOnlyWhereAskedFor) {
   ASSERT_TRUE(WriteBackup().ok());
   ASSERT_TRUE(Train("anna", one_.view(), "anna 3").ok());
   ASSERT_TRUE(store_->Delete("bob").ok());
-  EXPECT_THAT(Restore(tar(), false),
-              FailsSaying(StatusCode::kAlreadyExists, Reason::kBadParameter, "\"anna\""));
+  EXPECT_THAT(Restore(tar(), false), FailsSaying(StatusCode::kAlreadyExists, Reason::kBadParameter, "\"anna\""));
   EXPECT_EQ(Load("anna")->index, "anna 3");
   EXPECT_THAT(Load("bob"), FailsWith(StatusCode::kNotFound, Reason::kExperimentNotFound));
   const auto restored = Restore(tar(), true);
