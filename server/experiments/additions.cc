@@ -25,7 +25,7 @@ absl::StatusOr<storage::AddRecord> Answer(const absl::Status& status) {
 }  // namespace
 
 absl::Status Registry::CheckAddable(const Experiment& experiment) {
-  const std::string& name = experiment.record.name;
+  const std::string& name = experiment.name;
   if (experiment.training) {
     return Error(absl::StatusCode::kFailedPrecondition, Reason::kTrainingInProgress,
                  absl::StrCat("'", name, "' is being trained; try again when that is done"));

@@ -48,11 +48,11 @@ absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(storage::Store* store, 
   if (!records.ok()) return records.status();
   std::unique_ptr<Registry> registry(new Registry(store, budget, std::move(options)));
   for (storage::ExperimentRecord& record : *records) {
-    auto experiment = std::make_shared<Experiment>(registry->pool_.get());
+    auto experiment = std::make_shared<Experiment>(record.name, registry->pool_.get());
     experiment->failure = record.status;
     experiment->preloaded = absl::c_linear_search(registry->options_.preload, record.name);
     experiment->record = std::move(record);
-    registry->experiments_.emplace(experiment->record.name, experiment);
+    registry->experiments_.emplace(experiment->name, experiment);
   }
   for (const auto& [name, experiment] : registry->experiments_) {
     const bool look = IsPinned(*experiment) || !experiment->failure.ok();
@@ -69,7 +69,7 @@ absl::StatusOr<Registry::Pointer> Registry::FindExperiment(const std::string& na
 }
 
 Registry::Resident Registry::ResidentOf(const Experiment& experiment) {
-  const std::string& name = experiment.record.name;
+  const std::string& name = experiment.name;
   if (experiment.deleted) return NotFound(name);
   experiment.last_used = absl::Now();
   if (experiment.resident != nullptr) return experiment.resident;
@@ -114,18 +114,19 @@ void Registry::LoadNow(const Pointer& experiment) {
   Resident result = ResidentOf(*experiment);
   if (result.ok() && *result == nullptr) {
     const storage::ExperimentRecord record = experiment->record;
+    const int64_t changes = experiment->changes;
     lock.unlock();
     const TimePoint start = Clock::now();
     absl::Status failure;
     auto loaded = ReadNewest(record, &failure);
-    if (options_.on_loaded) options_.on_loaded(record.name, loaded.status(), SecondsSince(start));
+    TellLoaded(experiment.get(), loaded.status(), SecondsSince(start));
     if (loaded.ok() && !failure.ok() && options_.on_degraded) {
       options_.on_degraded(record.name, loaded->generation->number, failure);
     }
     lock.lock();
-    result = Publish(experiment.get(), record.generation.number, std::move(loaded), failure);
+    result = Publish(experiment.get(), changes, std::move(loaded), failure);
   }
-  if (result.ok() && *result == nullptr) {  // another generation came in meanwhile, and went
+  if (result.ok() && *result == nullptr) {  // another generation came in meanwhile, and is not in memory
     return experiment->work.Run([this, experiment] { LoadNow(experiment); });
   }
   const auto waiting = std::exchange(experiment->waiting, {});
@@ -150,16 +151,32 @@ absl::StatusOr<LoadedGeneration> Registry::ReadNewest(const storage::ExperimentR
   return *failure;
 }
 
-Registry::Resident Registry::Publish(Experiment* experiment, int64_t expected, absl::StatusOr<LoadedGeneration> loaded,
+// Not for each of the blocks that meet a full budget.
+void Registry::TellLoaded(Experiment* experiment, const absl::Status& status, double seconds) {
+  constexpr absl::Duration kPause = absl::Minutes(1);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::Time now = absl::Now();
+    if (!status.ok() && now - experiment->failure_told < kPause) return;
+    experiment->failure_told = status.ok() ? absl::InfinitePast() : now;
+  }
+  if (options_.on_loaded) options_.on_loaded(experiment->name, status, seconds);
+}
+
+Registry::Resident Registry::Publish(Experiment* experiment, int64_t changes, absl::StatusOr<LoadedGeneration> loaded,
                                      const absl::Status& failure) {
   if (experiment->resident != nullptr) return experiment->resident;  // a training was faster
-  if (experiment->record.generation.number > expected) return nullptr;
+  if (experiment->changes != changes) return nullptr;
   if (!failure.ok() || absl::IsDataLoss(loaded.status())) experiment->failure = failure;
   if (!loaded.ok()) {
     experiment->unreadable = absl::IsDataLoss(loaded.status());
     return loaded.status();
   }
-  if (failure.ok()) Put(experiment, loaded->record);
+  if (failure.ok()) {
+    experiment->record = loaded->record;
+    experiment->failure = absl::OkStatus();
+  }
+  experiment->unreadable = false;
   experiment->resident = Own(std::move(loaded->generation));
   experiment->last_used = absl::Now();
   return experiment->resident;
@@ -169,6 +186,7 @@ void Registry::Put(Experiment* experiment, const storage::ExperimentRecord& reco
   experiment->record = record;
   experiment->failure = record.status;
   experiment->unreadable = false;
+  ++experiment->changes;
 }
 
 std::shared_ptr<Generation> Registry::Own(std::unique_ptr<Generation> generation) const {
@@ -188,7 +206,7 @@ bool Registry::MakeRoom(int64_t bytes) {
     absl::c_sort(idle, [](const auto* a, const auto* b) { return a->last_used < b->last_used; });
     for (auto next = idle.begin(); next != idle.end() && bytes > 0; ++next) {
       bytes -= (*next)->resident->memory.bytes();
-      leaving.emplace_back((*next)->record.name, std::move((*next)->resident));
+      leaving.emplace_back((*next)->name, std::move((*next)->resident));
     }
   }
   const bool any = !leaving.empty();
@@ -233,8 +251,8 @@ std::vector<Description> Registry::List(const std::string& after, size_t count) 
 }
 
 absl::Status Registry::CheckChangeable(const Experiment& experiment) {
-  if (experiment.deleted) return NotFound(experiment.record.name);
-  if (experiment.training) return TrainingInProgress(absl::StatusCode::kAborted, experiment.record.name);
+  if (experiment.deleted) return NotFound(experiment.name);
+  if (experiment.training) return TrainingInProgress(absl::StatusCode::kAborted, experiment.name);
   return absl::OkStatus();
 }
 
@@ -287,11 +305,10 @@ void Registry::Rollback(const std::string& name, std::optional<int64_t> to, OnCh
 }
 
 absl::StatusOr<Description> Registry::RollBackNow(const Pointer& experiment, std::optional<int64_t> to) {
-  std::string name;
+  const std::string& name = experiment->name;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (absl::Status status = CheckChangeable(*experiment); !status.ok()) return status;
-    name = experiment->record.name;
   }
   const auto generations = store_->Generations(name);
   if (!generations.ok()) return generations.status();
@@ -329,10 +346,10 @@ absl::Status Registry::DeleteNow(const Pointer& experiment) {
     if (absl::Status status = CheckChangeable(*experiment); !status.ok()) return status;
     experiment->deleted = true;
   }
-  const absl::Status status = store_->Delete(experiment->record.name);
+  const absl::Status status = store_->Delete(experiment->name);
   const std::lock_guard<std::mutex> lock(mutex_);
   if (status.ok()) {
-    experiments_.erase(experiment->record.name);
+    experiments_.erase(experiment->name);
     experiment->resident.reset();
   } else {
     experiment->deleted = false;
@@ -365,7 +382,7 @@ absl::StatusOr<std::unique_ptr<TrainingLease>> Registry::Reserve(const std::stri
                    absl::StrCat("there are ", experiments_.size(), " experiments and at most ",
                                 options_.max_experiments, " may be; delete one, or raise limits.experiments"));
     }
-    auto experiment = std::make_shared<Experiment>(pool_.get());
+    auto experiment = std::make_shared<Experiment>(name, pool_.get());
     experiment->record.name = name;
     experiment->preloaded = absl::c_linear_search(options_.preload, name);
     found = experiments_.emplace(name, std::move(experiment)).first;
@@ -376,7 +393,7 @@ absl::StatusOr<std::unique_ptr<TrainingLease>> Registry::Reserve(const std::stri
                  absl::StrCat("'", name, "' is being deleted; try again in a moment"));
   }
   found->second->training = true;
-  return std::unique_ptr<TrainingLease>(new TrainingLease(this, name, found->second));
+  return std::unique_ptr<TrainingLease>(new TrainingLease(this, found->second));
 }
 
 void Registry::Release(const Pointer& experiment) {
@@ -384,7 +401,7 @@ void Registry::Release(const Pointer& experiment) {
   experiment->training = false;
   if (experiment->record.generation.number == 0 && experiment->failure.ok()) {
     experiment->deleted = true;
-    experiments_.erase(experiment->record.name);
+    experiments_.erase(experiment->name);
   }
 }
 

@@ -119,10 +119,11 @@ class Registry {
   };
   struct AdditionResult;
 
-  // All but `work` is guarded by mutex_.
+  // All but `name` and `work` is guarded by mutex_.
   struct Experiment {
-    explicit Experiment(ThreadPool* pool) : work(pool) {}
+    Experiment(std::string name, ThreadPool* pool) : name(std::move(name)), work(pool) {}
 
+    const std::string name;
     storage::ExperimentRecord record;  // generation.number 0: there is none, this is a first training
     std::shared_ptr<Generation> resident;
     absl::Status failure;     // why the current generation cannot be read
@@ -130,6 +131,8 @@ class Registry {
     bool preloaded = false;
     bool training = false;
     bool deleted = false;
+    int64_t changes = 0;  // of `record` by another than a load: what was read before one is out of date
+    absl::Time failure_told = absl::InfinitePast();  // when on_loaded was told last that it could not be loaded
     mutable absl::Time last_used = absl::InfinitePast();
     std::vector<OnResident> waiting;         // for the load that is under way
     std::vector<PendingAddition> additions;  // not yet stored
@@ -151,7 +154,8 @@ class Registry {
   void AcquireWith(const Pointer& experiment, OnResident done);
   void LoadNow(const Pointer& experiment);
   absl::StatusOr<LoadedGeneration> ReadNewest(const storage::ExperimentRecord& record, absl::Status* failure);
-  Resident Publish(Experiment* experiment, int64_t expected, absl::StatusOr<LoadedGeneration> loaded,
+  void TellLoaded(Experiment* experiment, const absl::Status& status, double seconds);
+  Resident Publish(Experiment* experiment, int64_t changes, absl::StatusOr<LoadedGeneration> loaded,
                    const absl::Status& failure);  // with mutex_
   void AddPending(const Pointer& experiment);
   absl::Status ReserveFor(retrieval::FrameView frames, Generation* resident, storage::ExperimentRecord* record) const;

@@ -26,14 +26,17 @@ void TrainingLease::Replace(const storage::ExperimentRecord& record, std::unique
   generation->recipe = record.generation.recipe;
   generation->memory = std::move(memory);
   generation->index = std::move(index);
-  Replace(record, registry_->Own(std::move(generation)));
+  Replace(record, registry_->Own(std::move(generation)), /*keep_pin=*/true);
 }
 
-void TrainingLease::Replace(const storage::ExperimentRecord& record) { Replace(record, nullptr); }
+void TrainingLease::Replace(const storage::ExperimentRecord& record) { Replace(record, nullptr, /*keep_pin=*/false); }
 
-void TrainingLease::Replace(const storage::ExperimentRecord& record, std::shared_ptr<Generation> generation) {
+void TrainingLease::Replace(const storage::ExperimentRecord& record, std::shared_ptr<Generation> generation,
+                            bool keep_pin) {
   const std::lock_guard<std::mutex> lock(registry_->mutex_);
+  const bool pinned = keep_pin ? experiment_->record.pinned : record.pinned;  // the lease does not hold up a Pin
   Registry::Put(experiment_.get(), record);
+  experiment_->record.pinned = pinned;
   experiment_->last_used = absl::Now();
   experiment_->resident = std::move(generation);  // the old one goes to the reaper if nobody else has it
 }

@@ -19,13 +19,13 @@ class TrainingLease {
   TrainingLease(const TrainingLease&) = delete;
   TrainingLease& operator=(const TrainingLease&) = delete;
 
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return experiment_->name; }
 
   // Whether something was trained before, so that there are frames to train on.
   bool IsTrained() const;
 
   // The generation that serves, loaded where it is not in memory. Waits; errors as Registry::Acquire.
-  Registry::Resident Current() const { return registry_->AcquireNow(name_); }
+  Registry::Resident Current() const { return registry_->AcquireNow(name()); }
 
   // Waits until the changes that were under way are through. Those that come later see the lease and are refused.
   void WaitForChanges() const;
@@ -34,19 +34,18 @@ class TrainingLease {
   void Replace(const storage::ExperimentRecord& record, std::unique_ptr<retrieval::Index> index,
                MemoryBudget::Reservation memory);
 
-  // The same for one that is not in memory.
+  // The same for one that was restored, with its pin, and is not in memory.
   void Replace(const storage::ExperimentRecord& record);
 
   Description Describe() const;
 
  private:
   friend class Registry;
-  TrainingLease(Registry* registry, std::string name, Registry::Pointer experiment)
-      : registry_(registry), name_(std::move(name)), experiment_(std::move(experiment)) {}
-  void Replace(const storage::ExperimentRecord& record, std::shared_ptr<Generation> generation);
+  TrainingLease(Registry* registry, Registry::Pointer experiment)
+      : registry_(registry), experiment_(std::move(experiment)) {}
+  void Replace(const storage::ExperimentRecord& record, std::shared_ptr<Generation> generation, bool keep_pin);
 
   Registry* const registry_;
-  const std::string name_;
   const Registry::Pointer experiment_;
 };
 
