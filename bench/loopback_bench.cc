@@ -8,20 +8,16 @@
 #include <faiss/Index.h>
 #include <faiss/index_io.h>
 #include <omp.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "bench/server.h"
 #include "client/cli/speech_like.h"
 #include "client/cpp/client.h"
 
@@ -32,61 +28,11 @@ constexpr int kBlock = 16;
 constexpr int kNeighbors = 8;
 constexpr int kCallsInARow = 20;  // then it is the next one's turn
 
-[[noreturn]] void Die(const std::string& why) {
-  std::fprintf(stderr, "loopback_bench: %s\n", why.c_str());
-  std::exit(1);
-}
-
-// kithd over a folder of its own, which goes with it.
-class Server {
- public:
-  explicit Server(const char* kithd) {
-    folder_ = (std::filesystem::temp_directory_path() / "kith-bench-XXXXXX").string();
-    if (mkdtemp(folder_.data()) == nullptr) Die("no temporary folder");
-    int out[2];
-    if (pipe(out) != 0) Die("no pipe");
-    pid_ = fork();
-    if (pid_ == 0) {
-      dup2(out[1], STDOUT_FILENO);
-      execl(kithd, kithd, "--listen", "127.0.0.1:0", "--data-dir", folder_.c_str(), "--log-level", "warn", nullptr);
-      _exit(127);
-    }
-    close(out[1]);
-    FILE* lines = fdopen(out[0], "r");
-    char address[64];
-    if (std::fscanf(lines, "listening on %63s", address) != 1) Die("kithd does not serve");
-    address_ = address;
-  }
-  ~Server() {
-    kill(pid_, SIGTERM);
-    waitpid(pid_, nullptr, 0);
-    std::filesystem::remove_all(folder_);
-  }
-
-  const std::string& address() const { return address_; }
-  std::string IndexFile() const {
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_)) {
-      if (entry.path().filename() == "index.faiss") return entry.path().string();
-    }
-    Die("kithd has no index file");
-  }
-
- private:
-  pid_t pid_;
-  std::string folder_;
-  std::string address_;
-};
-
 struct Contender {
   const char* name;
   std::function<void(const float* block)> search;
   std::vector<double> microseconds;
 };
-
-double Percentile(std::vector<double>* times, double share) {
-  std::sort(times->begin(), times->end());
-  return (*times)[static_cast<size_t>(share * static_cast<double>(times->size() - 1))];
-}
 
 void Measure(std::vector<Contender>* contenders, const std::vector<float>& blocks, int dimension, int rounds) {
   const size_t block_size = static_cast<size_t>(kBlock) * dimension;
@@ -125,14 +71,9 @@ int Main(int argc, char** argv) {
   cli::SpeechLike voice(dimension, 1);
   const std::vector<float> frames = voice.Next(rows);
   const std::vector<float> blocks = voice.Next(kBlock * 64);
-  MemorySource source(FramesView(frames, dimension));
-  TrainOptions train;
-  train.recipe = Recipe{};
-  train.recipe->name = "rvc";
-  const auto trained = client.Train("voice", source, train);
-  if (!trained.ok()) Die(std::string(trained.status().message()));
-  std::printf("%s over %lld x %d, nprobe %d, blocks of %d rows, %d cores\n", trained->factory.c_str(),
-              static_cast<long long>(rows), dimension, trained->nprobe, kBlock, omp_get_max_threads());
+  const Experiment trained = TrainVoice(client, "voice", FramesView(frames, dimension));
+  std::printf("%s over %lld x %d, nprobe %d, blocks of %d rows, %d cores\n", trained.factory.c_str(),
+              static_cast<long long>(rows), dimension, trained.nprobe, kBlock, omp_get_max_threads());
 
   const std::unique_ptr<faiss::Index> index(faiss::read_index(server.IndexFile().c_str()));
   std::vector<float> distances(kBlock * kNeighbors);

@@ -169,6 +169,7 @@ int Main(int argc, char** argv) {
   if (argc == 5 && std::string_view(argv[1]) == experiments::kReadIndexFlag) {
     return experiments::ReadIndexFile(argv[2], argv[3], argv[4]);
   }
+  ConfigureAllocator();
   const StopSignals signals;
   const ParsedOptions parsed = ParseOptions(argc, argv);
   if (!parsed.options) return parsed.exit_code;

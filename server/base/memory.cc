@@ -44,6 +44,15 @@ int64_t UsableMemory(const ReadFile& read) {
 
 int64_t UsableMemory() { return UsableMemory(ReadSystemFile); }
 
+void ConfigureAllocator() {
+  constexpr int kLargePiece = 256 << 10;  // below this a system call and fresh pages cost more than they save
+  constexpr int kMostKept = 1 << 20;
+  constexpr int kArenas = 4;
+  mallopt(M_MMAP_THRESHOLD, kLargePiece);
+  mallopt(M_TRIM_THRESHOLD, kMostKept);
+  mallopt(M_ARENA_MAX, kArenas);
+}
+
 void ReturnFreedMemory() { malloc_trim(0); }
 
 int64_t ResidentMemory() {

@@ -8,8 +8,8 @@
 
 namespace kith::retrieval {
 
-// Grows by appending and never moves much to do so: rows lie in chunks. Row i is the frame with id i.
-// Not thread-safe: Index guards it.
+// Grows by appending and never moves a row to do so: they lie in chunks, allocated whole (untouched memory costs
+// nothing). Row i is the frame with id i. Not thread-safe: Index guards it.
 class FrameStore {
  public:
   explicit FrameStore(int dimension) : dimension_(dimension) {}
@@ -19,7 +19,7 @@ class FrameStore {
   const float* Row(int64_t id) const { return chunks_[id / kRowsPerChunk].data() + (id % kRowsPerChunk) * dimension_; }
   int64_t rows() const { return rows_; }
   int dimension() const { return dimension_; }
-  int64_t bytes() const { return rows_ * dimension_ * static_cast<int64_t>(sizeof(float)); }
+  int64_t bytes() const { return rows_ * dimension_ * static_cast<int64_t>(sizeof(float)); }  // touched
 
   Frames Copy() const;
 

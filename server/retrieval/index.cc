@@ -194,7 +194,7 @@ int64_t Index::rows() const {
 
 int64_t Index::bytes() const {
   const ReadLock lock(*this);
-  return IndexBytes(*index_) + frames_.bytes();
+  return IndexBytes(*index_) + frames_.bytes() + (centroids_ == nullptr ? 0 : centroids_->bytes());
 }
 
 }  // namespace kith::retrieval

@@ -65,7 +65,7 @@ class Index {
   void CopyRows(int64_t first, int64_t count, float* out) const;
 
   int64_t rows() const;
-  int64_t bytes() const;  // of memory, estimated: the index's codes and the frames
+  int64_t bytes() const;  // of memory, estimated: the index, centroids packed, and the frames
   int dimension() const { return dimension_; }
   Metric metric() const { return metric_; }
   const BuildReport& report() const { return report_; }

@@ -9,7 +9,8 @@ struct Index;
 
 namespace kith::retrieval {
 
-// Bytes of codes, ids, centroids and links; an estimate that leaves out what does not grow with the rows.
+// Bytes allocated for codes, ids, centroids, links and tables; leaves out codebooks and the like. Takes a look at each
+// inverted list.
 int64_t IndexBytes(const faiss::Index& index);
 
 }  // namespace kith::retrieval

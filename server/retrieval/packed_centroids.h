@@ -22,6 +22,8 @@ class PackedCentroids {
   // (squared L2, or inner products). What a row gets does not depend on the other rows.
   void Nearest(int64_t n, const float* queries, int nprobe, int64_t* ids, float* distances) const;
 
+  int64_t bytes() const { return static_cast<int64_t>((panels_.size() + squared_norms_.size()) * sizeof(float)); }
+
  private:
   void Score(const float* queries, int64_t n, float* scores) const;
 

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kBufferBytes = size_t{1} << 20;
+constexpr size_t kBufferBytes = size_t{64} << 10;
 
 std::string ErrorText(int error) { return std::generic_category().message(error); }
 

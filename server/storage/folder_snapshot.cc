@@ -11,7 +11,7 @@
 namespace kith::storage {
 namespace {
 
-constexpr size_t kPieceBytes = size_t{4} << 20;
+constexpr size_t kPieceBytes = size_t{64} << 10;  // several loads at once, beside what they reserve
 constexpr int64_t kMaxManifestBytes = 1 << 20;
 
 absl::Status CheckSize(const InputFile& file, const FileSummary& expected) {
