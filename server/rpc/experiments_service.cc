@@ -9,7 +9,7 @@
 #include "server/rpc/backup_call.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/downloads.h"
-#include "server/rpc/guard.h"
+#include "server/base/guard.h"
 #include "server/rpc/import_call.h"
 #include "server/rpc/restore_call.h"
 #include "server/rpc/status.h"

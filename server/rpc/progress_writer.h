@@ -10,7 +10,7 @@
 
 #include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
-#include "server/rpc/guard.h"
+#include "server/base/guard.h"
 #include "server/rpc/status.h"
 
 namespace kith::rpc {
