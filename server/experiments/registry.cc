@@ -173,7 +173,7 @@ absl::StatusOr<LoadedGeneration> Registry::ReadNewest(const storage::ExperimentR
 Registry::Resident Registry::Publish(Experiment* experiment, int64_t changes, absl::StatusOr<LoadedGeneration> loaded,
                                      const absl::Status& failure) {
   if (experiment->resident != nullptr) return experiment->resident;  // a training was faster
-  if (experiment->changes != changes) return nullptr;  // what was read is not what there is now
+  if (experiment->changes != changes) return nullptr;                // what was read is not what there is now
   if (!failure.ok() || absl::IsDataLoss(loaded.status())) experiment->failure = failure;
   if (!loaded.ok()) {
     experiment->unreadable = absl::IsDataLoss(loaded.status());
@@ -310,7 +310,8 @@ void Registry::SetPinned(const std::string& name, bool pinned, OnChanged done) {
 void Registry::Rollback(const std::string& name, std::optional<int64_t> to, OnChanged done) {
   const auto found = FindExperiment(name);
   if (!found.ok()) return done(found.status());
-  (*found)->work.Run([this, experiment = *found, to, done = std::move(done)] { done(OrFault([&] { return RollBackNow(experiment, to); }));
+  (*found)->work.Run([this, experiment = *found, to, done = std::move(done)] {
+    done(OrFault([&] { return RollBackNow(experiment, to); }));
   });
 }
 

@@ -2,9 +2,9 @@
 
 #include <utility>
 
+#include "server/base/guard.h"
 #include "server/base/status.h"
 #include "server/rpc/download_call.h"
-#include "server/base/guard.h"
 #include "server/rpc/status.h"
 
 namespace kith::rpc {

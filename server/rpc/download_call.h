@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "server/base/guard.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
-#include "server/base/guard.h"
 #include "server/rpc/status.h"
 
 namespace kith::rpc {

@@ -4,10 +4,10 @@
 #include <utility>
 #include <vector>
 
+#include "server/base/guard.h"
 #include "server/base/status.h"
 #include "server/experiments/training_lease.h"
 #include "server/rpc/convert.h"
-#include "server/base/guard.h"
 #include "server/rpc/status.h"
 #include "server/rpc/unread.h"
 

@@ -57,7 +57,7 @@ void Server::Drain(std::chrono::milliseconds patience) {
   server_->Shutdown(std::chrono::system_clock::now() + kFarewell);
   server_->Wait();
   registry_->StopLoading();  // calls that are cancelled need not wait for theirs
-  gate_.WaitUntilEmpty();  // calls that are over and are being deleted in the pool
+  gate_.WaitUntilEmpty();    // calls that are over and are being deleted in the pool
 }
 
 }  // namespace kith::rpc

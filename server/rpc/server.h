@@ -35,7 +35,10 @@ class Server {
 
  private:
   explicit Server(const Context& context)
-      : registry_(context.registry), trainer_(context.trainer), retrieval_(context, &gate_), experiments_(context, &gate_) {}
+      : registry_(context.registry),
+        trainer_(context.trainer),
+        retrieval_(context, &gate_),
+        experiments_(context, &gate_) {}
 
   experiments::Registry* const registry_;
   experiments::Trainer* const trainer_;

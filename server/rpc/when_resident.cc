@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/base/status.h"
 #include "server/base/guard.h"
+#include "server/base/status.h"
 
 namespace kith::rpc {
 namespace {

@@ -101,9 +101,9 @@ TEST_F(BackupTest, WhatIsNoBackupIsRefusedAndChangesNothing) {
   EXPECT_THAT(Restore("this is no tar").status(), IsInvalid("BAD_PARAMETER", ""));
   EXPECT_FALSE(Restore(tar.substr(0, tar.size() / 2), true).ok());
   std::string damaged = tar;
-  const size_t index = damaged.find("index.faiss");
-  ASSERT_NE(index, std::string::npos);
-  std::fill_n(damaged.begin() + static_cast<std::ptrdiff_t>(index) + 1024, 64, 'x');
+  const size_t frames = damaged.find("\x93NUMPY");
+  ASSERT_NE(frames, std::string::npos);
+  std::fill_n(damaged.begin() + static_cast<std::ptrdiff_t>(frames) + 500, 64, 'x');
   EXPECT_THAT(Restore(damaged, true).status(), FailsWith(absl::StatusCode::kDataLoss, "STORAGE", ""));
   EXPECT_EQ(client().List()->size(), 2u);
   EXPECT_EQ(Get("anna").rows, 450);
@@ -146,8 +146,8 @@ TEST_F(BackupTest, ItStandsForOneMomentWhileOthersAdd) {
 }
 
 TEST_F(BackupTest, AClientThatGoesAwayLeavesTheNextOneItsTurn) {
-  const absl::Status status = client().Backup([](absl::Span<const char>) { return absl::CancelledError("enough"); })
-                                  .status();
+  const absl::Status status =
+      client().Backup([](absl::Span<const char>) { return absl::CancelledError("enough"); }).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
   const std::string tar = Backup();
   size_t sent = 0;

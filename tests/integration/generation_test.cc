@@ -170,8 +170,7 @@ TEST_F(GenerationTest, ADamagedOneFallsBackToTheOneBeforeAndSaysSo) {
   ASSERT_TRUE(back.ok()) << back.status();
   EXPECT_EQ(back->state, Experiment::State::kReady);
   EXPECT_EQ(Add("voice", more_).first_id, 230);
-  EXPECT_THAT(client().Rollback("voice", 2).status(),
-              FailsWith(absl::StatusCode::kDataLoss, "STORAGE", "index.faiss"));
+  EXPECT_THAT(client().Rollback("voice", 2).status(), FailsWith(absl::StatusCode::kDataLoss, "STORAGE", "index.faiss"));
   EXPECT_EQ(Search("voice", Rows(first_, 0, 1)).generation, 1);
   EXPECT_EQ(Get("voice").state, Experiment::State::kReady);
 }
