@@ -32,7 +32,7 @@ class ManageTest : public EndToEnd {
 
 TEST_F(ManageTest, VoicesComeAndGoWithinTheBudget) {
   StartServer();
-  const std::string frames = GenerateFrames(100000);  // 12 MiB, so 24 MiB in memory and 37 MiB while it is loaded
+  const std::string frames = GenerateFrames(100000);  // 12 MiB: 24 MiB in memory, and 37 MiB while it is loaded
   for (const char* name : {"anna", "bert", "carl"}) KithJson({"train", name, frames, "--factory", "Flat"});
   StopServer(SIGTERM);
   StartWith("memory:\n  budget: 64MiB\npreload: [anna]\n");

@@ -239,6 +239,7 @@ TEST_F(MemoryTest, TheOneThatWasNotUsedForLongestMakesRoom) {
   };
   use("a");
   use("b");
+  WaitUntil([this] { return service().Find("b").use_count() == 2; });  // the registry's and ours: its search is over
   use("a");
   use("c");
   EXPECT_TRUE(Get("c").resident);
