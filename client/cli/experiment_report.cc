@@ -93,6 +93,7 @@ Json ExpansionJson(const std::optional<Expansion>& expansion) {
 Json ExperimentJson(const Experiment& experiment) {
   return {{"name", experiment.name},
           {"state", StateName(experiment.state)},
+          {"message", experiment.message.empty() ? Json(nullptr) : Json(experiment.message)},
           {"rows", experiment.rows},
           {"dimension", experiment.dimension},
           {"metric", MetricName(experiment.metric)},

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/base/guard.h"
 #include "server/base/status.h"
 #include "server/experiments/loader.h"
 #include "server/experiments/registry.h"
@@ -87,8 +88,8 @@ void Registry::AddPending(const Pointer& experiment) {
   for (AdditionResult& result : batch) {
     result.answer = Answer(status.ok() ? ReserveFor(result.addition.frames, resident.get(), &record) : status);
   }
-  Store(record, &batch);
-  if (resident != nullptr && !Append(batch, resident.get())) {
+  const bool known = Store(record, &batch);
+  if (resident != nullptr && !(known && Append(batch, resident.get()))) {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (experiment->resident == resident) experiment->resident.reset();  // what is stored is read anew
   }
@@ -107,8 +108,8 @@ absl::Status Registry::ReserveFor(retrieval::FrameView frames, Generation* resid
   return absl::OkStatus();
 }
 
-// Stores those that have not been refused.
-void Registry::Store(const storage::ExperimentRecord& record, std::vector<AdditionResult>* batch) {
+// Stores those that have not been refused. False where it is not known what was stored.
+bool Registry::Store(const storage::ExperimentRecord& record, std::vector<AdditionResult>* batch) {
   std::vector<storage::Addition> additions;
   std::vector<AdditionResult*> stored;
   for (AdditionResult& result : *batch) {
@@ -116,9 +117,15 @@ void Registry::Store(const storage::ExperimentRecord& record, std::vector<Additi
     stored.push_back(&result);
     additions.push_back({record.name, record.generation.number, result.addition.frames, result.addition.request});
   }
-  if (additions.empty()) return;
-  auto answers = store_->Append(additions);
-  for (size_t i = 0; i < stored.size(); ++i) stored[i]->answer = std::move(answers[i]);
+  if (additions.empty()) return true;
+  const absl::Status status = Guarded([&] {
+    auto answers = store_->Append(additions);
+    for (size_t i = 0; i < stored.size(); ++i) stored[i]->answer = std::move(answers[i]);
+    return absl::OkStatus();
+  });
+  if (status.ok()) return true;
+  for (AdditionResult* result : stored) result->answer = status;
+  return false;
 }
 
 // Puts what was stored into the index. False where that failed, so that only some of it may be in.
@@ -127,7 +134,7 @@ bool Registry::Append(const std::vector<AdditionResult>& batch, Generation* resi
   bool whole = true;
   for (const AdditionResult& result : batch) {
     const bool is_new = result.answer.ok() && !result.answer->repeated;
-    if (is_new && whole) whole = resident->index->Add(result.addition.frames).ok();
+    if (is_new && whole) whole = Guarded([&] { return resident->index->Add(result.addition.frames); }).ok();
   }
   resident->memory.Correct(resident->index->bytes());
   return whole;

@@ -4,10 +4,9 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <new>
 
 #include "absl/strings/str_cat.h"
-#include "server/base/status.h"
+#include "server/base/guard.h"
 #include "server/experiments/loader.h"
 #include "server/retrieval/platform.h"
 #include "server/retrieval/serialize.h"
@@ -55,12 +54,7 @@ void Folding::Run(const std::string& name) {
     queued_.erase(name);  // what is added from here on may want the next one
     if (stopping_) return;
   }
-  absl::Status status;
-  try {
-    status = Fold(name);
-  } catch (const std::bad_alloc&) {
-    status = OutOfMemory();
-  }
+  const absl::Status status = Guarded([&] { return Fold(name); });
   const std::lock_guard<std::mutex> lock(mutex_);
   not_before_.erase(name);
   if (!status.ok()) not_before_[name] = Clock::now() + kPauseAfterFailure;

@@ -42,7 +42,7 @@ absl::StatusOr<MemoryBudget::Reservation> MemoryBudget::Reserve(int64_t bytes, c
 }
 
 absl::Status MemoryBudget::Take(int64_t bytes, const std::string& what) {
-  for (;;) {
+  for (bool may_find_room = true;;) {
     int64_t missing = 0;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -52,7 +52,8 @@ absl::Status MemoryBudget::Take(int64_t bytes, const std::string& what) {
         return absl::OkStatus();
       }
     }
-    if (bytes > limit_ || !make_room_ || !make_room_(missing)) return Full(bytes, what);
+    if (bytes > limit_ || !make_room_ || !may_find_room) return Full(bytes, what);
+    may_find_room = make_room_(missing);  // once more even so: others may have given something back meanwhile
   }
 }
 

@@ -39,7 +39,7 @@ class MemoryBudget {
   };
 
   // Lets go of experiments that nobody uses until at least `bytes` are given back, or no more can be. False: there was
-  // nothing to let go of.
+  // nothing to let go of, nor anything that had been let go of and was still to be given back.
   using MakeRoom = std::function<bool(int64_t bytes)>;
 
   explicit MemoryBudget(int64_t limit) : limit_(limit) {}

@@ -20,9 +20,11 @@ std::shared_ptr<Generation> Reaper::Own(std::shared_ptr<Reaper> reaper, std::uni
           [reaper = std::move(reaper)](Generation* dead) { reaper->Take(std::unique_ptr<Generation>(dead)); }};
 }
 
-void Reaper::WaitUntilDone() {
+bool Reaper::WaitUntilDone() {
   std::unique_lock<std::mutex> lock(mutex_);
+  const bool any = busy_ || !waiting_.empty();
   changed_.wait(lock, [this] { return waiting_.empty() && !busy_; });
+  return any;
 }
 
 void Reaper::Take(std::unique_ptr<Generation> generation) {

@@ -23,8 +23,8 @@ class Reaper {
   // A pointer to the generation whose last owner hands it over to `reaper`.
   static std::shared_ptr<Generation> Own(std::shared_ptr<Reaper> reaper, std::unique_ptr<Generation> generation);
 
-  // Waits until all that was handed over before is freed.
-  void WaitUntilDone();
+  // Waits until all that was handed over before is freed. False: there was nothing.
+  bool WaitUntilDone();
 
  private:
   void Take(std::unique_ptr<Generation> generation);

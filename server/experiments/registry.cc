@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/base/clock.h"
+#include "server/base/guard.h"
 #include "server/base/ids.h"
 #include "server/base/status.h"
 #include "server/experiments/training_lease.h"
@@ -25,6 +26,22 @@ absl::Status TrainingInProgress(absl::StatusCode code, const std::string& name) 
                absl::StrCat("'", name, "' is being trained; try again when that is done"));
 }
 
+absl::Status ShuttingDown() {
+  return Error(Reason::kShuttingDown, "the server is shutting down; connect again in a moment");
+}
+
+// What `body` gives, or the error that its exception is.
+template <typename Body>
+auto OrFault(const Body& body) -> decltype(body()) {
+  decltype(body()) result = absl::UnknownError("");
+  const absl::Status status = Guarded([&] {
+    result = body();
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return result;
+}
+
 }  // namespace
 
 Registry::Registry(storage::Store* store, MemoryBudget* budget, RegistryOptions options)
@@ -38,6 +55,7 @@ Registry::Registry(storage::Store* store, MemoryBudget* budget, RegistryOptions 
 }
 
 Registry::~Registry() {
+  StopLoading();
   pool_.reset();
   budget_->SetMakeRoom(nullptr);
 }
@@ -112,13 +130,14 @@ void Registry::AcquireWith(const Pointer& experiment, OnResident done) {
 void Registry::LoadNow(const Pointer& experiment) {
   std::unique_lock<std::mutex> lock(mutex_);
   Resident result = ResidentOf(*experiment);
+  if (result.ok() && *result == nullptr && stopping_) result = ShuttingDown();
   if (result.ok() && *result == nullptr) {
     const storage::ExperimentRecord record = experiment->record;
     const int64_t changes = experiment->changes;
     lock.unlock();
     const TimePoint start = Clock::now();
     absl::Status failure;
-    auto loaded = ReadNewest(record, &failure);
+    auto loaded = OrFault([&] { return ReadNewest(record, &failure); });
     TellLoaded(experiment.get(), loaded.status(), SecondsSince(start));
     if (loaded.ok() && !failure.ok() && options_.on_degraded) {
       options_.on_degraded(record.name, loaded->generation->number, failure);
@@ -166,7 +185,7 @@ void Registry::TellLoaded(Experiment* experiment, const absl::Status& status, do
 Registry::Resident Registry::Publish(Experiment* experiment, int64_t changes, absl::StatusOr<LoadedGeneration> loaded,
                                      const absl::Status& failure) {
   if (experiment->resident != nullptr) return experiment->resident;  // a training was faster
-  if (experiment->changes != changes) return nullptr;
+  if (experiment->changes != changes) return nullptr;                // what was read is not what there is now
   if (!failure.ok() || absl::IsDataLoss(loaded.status())) experiment->failure = failure;
   if (!loaded.ok()) {
     experiment->unreadable = absl::IsDataLoss(loaded.status());
@@ -184,9 +203,9 @@ Registry::Resident Registry::Publish(Experiment* experiment, int64_t changes, ab
 
 void Registry::Put(Experiment* experiment, const storage::ExperimentRecord& record) {
   experiment->record = record;
+  ++experiment->changes;
   experiment->failure = record.status;
   experiment->unreadable = false;
-  ++experiment->changes;
 }
 
 std::shared_ptr<Generation> Registry::Own(std::unique_ptr<Generation> generation) const {
@@ -209,13 +228,13 @@ bool Registry::MakeRoom(int64_t bytes) {
       leaving.emplace_back((*next)->name, std::move((*next)->resident));
     }
   }
-  const bool any = !leaving.empty();
   for (const auto& [name, generation] : leaving) {
     if (options_.on_let_go) options_.on_let_go(name);
   }
+  const bool any = !leaving.empty();
   leaving.clear();
-  if (any) reaper_->WaitUntilDone();
-  return any;
+  // Also for what others let go of: it is not given back yet, but will be.
+  return reaper_->WaitUntilDone() || any;
 }
 
 Description Registry::Describe(const Experiment& experiment) {
@@ -268,6 +287,11 @@ void Registry::Load(const std::string& name, OnChanged done) {
   });
 }
 
+void Registry::StopLoading() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  stopping_ = true;
+}
+
 absl::StatusOr<Description> Registry::Unload(const std::string& name) {
   const auto experiment = FindExperiment(name);
   if (!experiment.ok()) return experiment.status();
@@ -288,7 +312,8 @@ void Registry::SetPinned(const std::string& name, bool pinned, OnChanged done) {
                       absl::StrCat("'", name, "' is pinned by the configuration; take it out of preload")));
   }
   (*found)->work.Run([this, experiment = *found, name, pinned, done = std::move(done)] {
-    if (absl::Status status = store_->SetPinned(name, pinned); !status.ok()) return done(status);
+    const absl::Status status = Guarded([&] { return store_->SetPinned(name, pinned); });
+    if (!status.ok()) return done(status);
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       experiment->record.pinned = pinned;
@@ -301,7 +326,9 @@ void Registry::SetPinned(const std::string& name, bool pinned, OnChanged done) {
 void Registry::Rollback(const std::string& name, std::optional<int64_t> to, OnChanged done) {
   const auto found = FindExperiment(name);
   if (!found.ok()) return done(found.status());
-  (*found)->work.Run([this, experiment = *found, to, done = std::move(done)] { done(RollBackNow(experiment, to)); });
+  (*found)->work.Run([this, experiment = *found, to, done = std::move(done)] {
+    done(OrFault([&] { return RollBackNow(experiment, to); }));
+  });
 }
 
 absl::StatusOr<Description> Registry::RollBackNow(const Pointer& experiment, std::optional<int64_t> to) {
@@ -346,7 +373,7 @@ absl::Status Registry::DeleteNow(const Pointer& experiment) {
     if (absl::Status status = CheckChangeable(*experiment); !status.ok()) return status;
     experiment->deleted = true;
   }
-  const absl::Status status = store_->Delete(experiment->name);
+  const absl::Status status = Guarded([&] { return store_->Delete(experiment->name); });
   const std::lock_guard<std::mutex> lock(mutex_);
   if (status.ok()) {
     experiments_.erase(experiment->name);

@@ -81,6 +81,9 @@ class Registry {
   // Loads it if it is not in memory; tries again where an earlier attempt failed. Errors as Acquire.
   void Load(const std::string& name, OnChanged done);
 
+  // For the end: from here on what is not in memory is refused with SHUTTING_DOWN, those that wait for it included.
+  void StopLoading();
+
   // Lets go of its memory, at once if nobody uses it; the next use loads it again. EXPERIMENT_NOT_FOUND;
   // FAILED_PRECONDITION BAD_PARAMETER where it is pinned.
   absl::StatusOr<Description> Unload(const std::string& name);
@@ -126,12 +129,12 @@ class Registry {
     const std::string name;
     storage::ExperimentRecord record;  // generation.number 0: there is none, this is a first training
     std::shared_ptr<Generation> resident;
+    int64_t changes = 0;      // of `record`, apart from additions: tells a load that it has read something else
     absl::Status failure;     // why the current generation cannot be read
     bool unreadable = false;  // nor any other: it is not tried again unless by Load
     bool preloaded = false;
     bool training = false;
     bool deleted = false;
-    int64_t changes = 0;  // of `record` by another than a load: what was read before one is out of date
     absl::Time failure_told = absl::InfinitePast();  // when on_loaded was told last that it could not be loaded
     mutable absl::Time last_used = absl::InfinitePast();
     std::vector<OnResident> waiting;         // for the load that is under way
@@ -159,7 +162,7 @@ class Registry {
                    const absl::Status& failure);  // with mutex_
   void AddPending(const Pointer& experiment);
   absl::Status ReserveFor(retrieval::FrameView frames, Generation* resident, storage::ExperimentRecord* record) const;
-  void Store(const storage::ExperimentRecord& record, std::vector<AdditionResult>* batch);
+  bool Store(const storage::ExperimentRecord& record, std::vector<AdditionResult>* batch);
   static bool Append(const std::vector<AdditionResult>& batch, Generation* resident);
   void NoteAdded(Experiment* experiment, const std::vector<AdditionResult>& batch);
   absl::StatusOr<Description> RollBackNow(const Pointer& experiment, std::optional<int64_t> to);
@@ -175,6 +178,7 @@ class Registry {
   std::function<void(const storage::ExperimentRecord&)> on_grown_;  // guarded by mutex_
   mutable std::mutex mutex_;
   std::map<std::string, Pointer> experiments_;  // guarded by mutex_
+  bool stopping_ = false;                       // guarded by mutex_: what waits is not loaded any more
   std::unique_ptr<ThreadPool> pool_;            // its tasks use all of the above
 };
 

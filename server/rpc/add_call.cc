@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/guard.h"
 #include "server/base/status.h"
 #include "server/rpc/convert.h"
-#include "server/rpc/guard.h"
 #include "server/rpc/status.h"
 #include "server/rpc/unread.h"
 

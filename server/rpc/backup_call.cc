@@ -2,31 +2,34 @@
 
 #include <utility>
 
+#include "server/base/guard.h"
 #include "server/base/status.h"
 #include "server/rpc/download_call.h"
-#include "server/rpc/guard.h"
 #include "server/rpc/status.h"
 
 namespace kith::rpc {
 
 BackupCall::BackupCall(const Context& context, ThreadPool* thread, CallGate::Pass pass)
     : pass_(std::move(pass)), context_(context) {
-  thread->Run([this] { Finish(ToGrpc(Guarded([&] { return WriteAll(); }))); });
+  thread->Run([this] {
+    absl::Status status = Guarded([&] { return WriteAll(); });
+    // The call must not end beside a message that is under way.
+    if (const absl::Status taken = WaitUntilTaken(); status.ok()) status = taken;
+    Finish(ToGrpc(status));
+  });
 }
 
 absl::Status BackupCall::WriteAll() {
+  // It may have waited long for another.
+  if (absl::Status status = WaitUntilTaken(); !status.ok()) return status;
   const auto summary = context_.store->WriteBackup([this](absl::Span<const char> bytes) { return Take(bytes); });
-  if (!summary.ok()) {
-    WaitUntilTaken().IgnoreError();  // the call must not end beside a message that is under way
-    return summary.status();
-  }
+  if (!summary.ok()) return summary.status();
   absl::Status status = next_.data().empty() ? absl::OkStatus() : Send();
   if (!status.ok()) return status;
   next_.set_experiments(summary->experiments);
   next_.set_generations(summary->generations);
   next_.set_bytes(summary->bytes);
-  status = Send();
-  return status.ok() ? WaitUntilTaken() : status;
+  return Send();
 }
 
 absl::Status BackupCall::Take(absl::Span<const char> bytes) {

@@ -12,10 +12,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/base/guard.h"
 #include "server/base/status.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
-#include "server/rpc/guard.h"
 #include "server/rpc/operation.h"
 #include "server/rpc/status.h"
 #include "server/rpc/stream_set.h"

@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "server/base/guard.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
-#include "server/rpc/guard.h"
 #include "server/rpc/status.h"
 
 namespace kith::rpc {
@@ -34,8 +34,11 @@ class DownloadCall : public grpc::ServerWriteReactor<Response> {
   DownloadCall(const Context& context, CallGate::Pass pass, const std::string& experiment, const Messages& messages)
       : pass_(std::move(pass)), context_(context) {
     context_.registry->Acquire(experiment, [this, messages](const experiments::Registry::Resident& resident) {
-      if (!resident.ok()) return this->Finish(ToGrpc(resident.status()));
-      next_ = messages(*resident);
+      const absl::Status status = Guarded([&] {
+        if (resident.ok()) next_ = messages(*resident);
+        return resident.status();
+      });
+      if (!status.ok()) return this->Finish(ToGrpc(status));
       context_.pool->Run([this] { Advance(); });
     });
   }

@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "server/base/guard.h"
 #include "server/base/status.h"
 #include "server/rpc/backup_call.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/downloads.h"
-#include "server/rpc/guard.h"
 #include "server/rpc/import_call.h"
 #include "server/rpc/restore_call.h"
 #include "server/rpc/status.h"
@@ -166,6 +166,8 @@ grpc::ServerUnaryReactor* ExperimentsService::Generations(grpc::CallbackServerCo
                                                           const v1::GenerationsRequest* request,
                                                           v1::GenerationsResponse* response) {
   return InPool([=] {
+    const auto known = context_.registry->Describe(request->name());
+    if (!known.ok()) return known.status();
     const auto generations = context_.store->Generations(request->name());
     if (!generations.ok()) return generations.status();
     for (const storage::GenerationRecord& generation : *generations) {

@@ -8,9 +8,9 @@
 #include <optional>
 #include <utility>
 
+#include "server/base/guard.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
-#include "server/rpc/guard.h"
 #include "server/rpc/status.h"
 
 namespace kith::rpc {

@@ -4,10 +4,10 @@
 #include <utility>
 #include <vector>
 
+#include "server/base/guard.h"
 #include "server/base/status.h"
 #include "server/experiments/training_lease.h"
 #include "server/rpc/convert.h"
-#include "server/rpc/guard.h"
 #include "server/rpc/status.h"
 #include "server/rpc/unread.h"
 
@@ -85,6 +85,7 @@ absl::Status RestoreCall::Restore() {
     experiments::Description description = lease->Describe();
     description.training = false;
     *response_->add_experiments() = ToProto(description);
+    if (description.pinned) context_.registry->Acquire(lease->name(), [](const auto&) {});  // as after a restart
   }
   return absl::OkStatus();
 }

@@ -56,7 +56,8 @@ void Server::Drain(std::chrono::milliseconds patience) {
   gate_.WaitUntilEmpty(patience);
   server_->Shutdown(std::chrono::system_clock::now() + kFarewell);
   server_->Wait();
-  gate_.WaitUntilEmpty();  // calls that are over and are being deleted in the pool
+  registry_->StopLoading();  // calls that are cancelled need not wait for theirs
+  gate_.WaitUntilEmpty();    // calls that are over and are being deleted in the pool
 }
 
 }  // namespace kith::rpc

@@ -35,8 +35,12 @@ class Server {
 
  private:
   explicit Server(const Context& context)
-      : trainer_(context.trainer), retrieval_(context, &gate_), experiments_(context, &gate_) {}
+      : registry_(context.registry),
+        trainer_(context.trainer),
+        retrieval_(context, &gate_),
+        experiments_(context, &gate_) {}
 
+  experiments::Registry* const registry_;
   experiments::Trainer* const trainer_;
   CallGate gate_;
   RetrievalService retrieval_;

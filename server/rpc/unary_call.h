@@ -5,9 +5,9 @@
 
 #include <utility>
 
+#include "server/base/guard.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
-#include "server/rpc/guard.h"
 #include "server/rpc/operation.h"
 #include "server/rpc/status.h"
 

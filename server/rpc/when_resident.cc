@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/guard.h"
 #include "server/base/status.h"
-#include "server/rpc/guard.h"
 
 namespace kith::rpc {
 namespace {
@@ -22,8 +22,10 @@ class Waiting : public std::enable_shared_from_this<Waiting> {
   void WatchDeadline() {
     if (call_.deadline == kNoDeadline) return;
     const auto rest = std::chrono::duration_cast<std::chrono::system_clock::duration>(call_.deadline - Clock::now());
-    alarm_.Set(std::chrono::system_clock::now() + rest, [self = shared_from_this()](bool came) {
-      if (!came || self->settled_.exchange(true)) return;
+    // Weak: gRPC keeps the function for as long as the alarm is there.
+    alarm_.Set(std::chrono::system_clock::now() + rest, [waiting = weak_from_this()](bool came) {
+      const auto self = waiting.lock();
+      if (!came || self == nullptr || self->settled_.exchange(true)) return;
       self->call_.done(
           Error(Reason::kLate, absl::StrCat("'", self->experiment_, "' was not in memory, and loading it took ",
                                             "longer than the block's time; send the next, or pin it")));

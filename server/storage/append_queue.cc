@@ -3,6 +3,8 @@
 #include <iterator>
 #include <utility>
 
+#include "server/base/guard.h"
+
 namespace kith::storage {
 
 AppendQueue::Answers AppendQueue::Append(absl::Span<const PreparedAddition> additions) {
@@ -29,7 +31,12 @@ void AppendQueue::CommitAll(const std::deque<Waiter*>& group) {
   for (const Waiter* waiter : group) {
     for (const PreparedAddition& addition : waiter->additions) additions.push_back(&addition);
   }
-  Answers answers = commit_(additions);
+  Answers answers;
+  const absl::Status status = Guarded([&] {
+    answers = commit_(additions);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) answers.assign(additions.size(), status);  // nobody may wait for it for ever
   auto next = std::make_move_iterator(answers.begin());
   for (Waiter* waiter : group) {
     const auto end = next + static_cast<std::ptrdiff_t>(waiter->additions.size());

@@ -19,7 +19,7 @@ class AppendQueue {
  public:
   using Answers = std::vector<absl::StatusOr<AddRecord>>;
 
-  // Gives one answer each; called by one thread at a time.
+  // Gives one answer each; called by one thread at a time. An exception is an error of all of them.
   using Commit = std::function<Answers(absl::Span<const PreparedAddition* const>)>;
 
   explicit AppendQueue(Commit commit) : commit_(std::move(commit)) {}

@@ -208,10 +208,11 @@ TEST_F(AppTest, ShowListAndDelete) {
   const Result show = Call({"show", "a", "--json"});
   ASSERT_EQ(show.exit_code, kDone) << show.err;
   EXPECT_THAT(show.keys(),
-              ElementsAre("name", "state", "rows", "dimension", "metric", "recipe", "compression", "expansion",
-                          "factory", "nlist", "nprobe", "k_factor", "generation", "recall_at_8", "bytes", "resident",
-                          "created", "updated", "disk_bytes", "pinned", "last_used"));
+              ElementsAre("name", "state", "message", "rows", "dimension", "metric", "recipe", "compression",
+                          "expansion", "factory", "nlist", "nprobe", "k_factor", "generation", "recall_at_8", "bytes",
+                          "resident", "created", "updated", "disk_bytes", "pinned", "last_used"));
   EXPECT_EQ(show.json()["state"], "ready");
+  EXPECT_EQ(show.json()["message"], nullptr);
   EXPECT_EQ(show.json()["metric"], "cosine");
   EXPECT_EQ(show.json()["created"], "2023-11-14T22:13:20Z");
   EXPECT_THAT(Call({"show", "a"}).out, HasSubstr("IVF185,Flat, nlist 185, nprobe 12, recall@8 0.967"));

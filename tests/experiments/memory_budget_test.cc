@@ -53,6 +53,16 @@ TEST(MemoryBudgetTest, RoomIsMadeForAsLongAsSomethingCanGo) {
   EXPECT_TRUE(idle.empty());
 }
 
+TEST(MemoryBudgetTest, RoomThatOthersGiveBackMeanwhileCounts) {
+  MemoryBudget budget(100);
+  auto held = budget.Reserve(60, "a");
+  budget.SetMakeRoom([&](int64_t) {
+    *held = {};
+    return false;
+  });
+  EXPECT_TRUE(budget.Reserve(60, "b").ok());
+}
+
 TEST(MemoryBudgetTest, ResizedOnlyWhereThereIsRoomButCorrectedAlways) {
   MemoryBudget budget(100);
   auto held = budget.Reserve(60, "a");

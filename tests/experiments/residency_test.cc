@@ -49,6 +49,43 @@ TEST_F(ResidencyTest, NothingIsLoadedBeforeItIsUsed) {
   EXPECT_FALSE(IsResident("berta"));
 }
 
+// As a restore does, which may give back a number that there was.
+TEST_F(ResidencyTest, WhatWasReplacedWhileItWasReadIsReadAgain) {
+  TrainAll();
+  std::atomic<int> loads{0};
+  std::promise<void> replaced;
+  RegistryOptions options;
+  options.on_loaded = [&](const std::string&, const absl::Status&, double) {
+    if (++loads == 1) replaced.get_future().wait();
+  };
+  ReopenWithRoomFor(10, options);
+  auto waiting = std::async(std::launch::async, [this] { return Find("anna").ok(); });
+  kith::testing::WaitUntil([&] { return loads == 1; });
+  (*registry_->Reserve("anna"))->Replace(registry_->Describe("anna")->record);
+  replaced.set_value();
+  EXPECT_TRUE(waiting.get());
+  EXPECT_EQ(loads, 2);
+}
+
+TEST_F(ResidencyTest, WhatWaitsAtTheEndIsNotLoaded) {
+  TrainAll();
+  std::atomic<int> loads{0};
+  std::promise<void> closing;
+  RegistryOptions options;
+  options.threads = 1;
+  options.on_loaded = [&](const std::string&, const absl::Status&, double) {
+    ++loads;
+    closing.get_future().wait();
+  };
+  options.preload = {"anna", "berta", "clara"};
+  ReopenWithRoomFor(10, options);
+  kith::testing::WaitUntil([&] { return loads == 1; });
+  registry_->StopLoading();
+  closing.set_value();
+  EXPECT_EQ(ReasonOf(Find("clara").status()), "SHUTTING_DOWN");
+  EXPECT_EQ(loads, 1);
+}
+
 TEST_F(ResidencyTest, AHundredWhoAskAtOnceLoadItOnce) {
   TrainAll();
   std::atomic<int> loads{0};

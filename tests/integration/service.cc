@@ -15,7 +15,7 @@ Value OrThrow(absl::StatusOr<Value> value) {
 }
 
 experiments::RegistryOptions RegistryOptionsOf(const ServiceOptions& options) {
-  experiments::RegistryOptions registry;
+  experiments::RegistryOptions registry = options.registry;
   registry.max_experiments = options.limits.experiments;
   return registry;
 }

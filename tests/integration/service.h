@@ -36,8 +36,9 @@ class Gate {
 struct ServiceOptions {
   config::Limits limits;
   engine::EngineOptions engine{2, 65536, 256};
-  int64_t memory = int64_t{4} << 30;     // the budget
-  experiments::TrainerOptions training;  // one thread: an index is then the same each time
+  int64_t memory = int64_t{4} << 30;      // the budget
+  experiments::RegistryOptions registry;  // its max_experiments is that of the limits
+  experiments::TrainerOptions training;   // one thread: an index is then the same each time
 };
 
 class Service {

@@ -152,5 +152,22 @@ TEST_F(AppendTest, CallersThatWaitShareATransaction) {
   EXPECT_EQ(store_->Get("anna")->total_rows + store_->Get("bob")->total_rows, 20 + kCallers * (kCallers + 1) / 2);
 }
 
+TEST_F(AppendTest, AnExceptionInACommitIsEveryonesErrorAndTheNextOneGoesOn) {
+  int commits = 0;
+  AppendQueue queue([&](absl::Span<const PreparedAddition* const> group) {
+    if (++commits == 1) throw std::bad_alloc();
+    return AppendQueue::Answers(group.size(), AddRecord());
+  });
+  const auto frames = MakeFrames(2, 4, 1);
+  const Addition addition{"anna", 1, frames.view(), std::nullopt};
+  const PreparedAddition prepared{&addition, CutIntoChunks(frames.view())};
+  const auto failed = queue.Append({prepared, prepared});
+  ASSERT_THAT(failed, SizeIs(2));
+  for (const auto& answer : failed) EXPECT_EQ(ReasonOf(answer.status()), "MEMORY_BUDGET");
+  const auto stored = queue.Append({prepared});
+  ASSERT_THAT(stored, SizeIs(1));
+  EXPECT_TRUE(stored.front().ok());
+}
+
 }  // namespace
 }  // namespace kith::storage

@@ -1,4 +1,5 @@
-// Keeps exceptions inside a handler: one that leaves it reaches the client as UNIMPLEMENTED without a text.
+// Keeps exceptions inside a task or handler: one that leaves a thread's task ends the process, and one that leaves a
+// handler reaches the client as UNIMPLEMENTED without a text.
 #pragma once
 
 #include <exception>
@@ -8,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
 
-namespace kith::rpc {
+namespace kith {
 
 // Runs `body`, which returns an absl::Status.
 template <typename Body>
@@ -22,4 +23,4 @@ absl::Status Guarded(Body&& body) {
   }
 }
 
-}  // namespace kith::rpc
+}  // namespace kith
