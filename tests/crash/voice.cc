@@ -14,6 +14,10 @@ namespace {
 
 constexpr size_t kKeepGenerations = 2;  // storage.keep_generations
 
+}  // namespace
+
+bool IsInDoubt(const absl::Status& status) { return IsNotReached(status) || ErrorReason(status) == "STORAGE"; }
+
 ByteSource SourceOf(const std::string& bytes) {
   return [&bytes, at = size_t{0}](absl::Span<char> buffer) mutable -> absl::StatusOr<size_t> {
     const size_t count = std::min(buffer.size(), bytes.size() - at);
@@ -22,10 +26,6 @@ ByteSource SourceOf(const std::string& bytes) {
     return count;
   };
 }
-
-}  // namespace
-
-bool IsInDoubt(const absl::Status& status) { return IsNotReached(status) || ErrorReason(status) == "STORAGE"; }
 
 Voice::Voice(std::string name, VoiceOptions options, uint64_t seed)
     : name_(std::move(name)), options_(std::move(options)), random_(seed) {}

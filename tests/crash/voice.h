@@ -25,6 +25,9 @@ struct VoiceOptions {
 // True where the request may or may not have been done: no answer came, or the server says that its disk failed.
 bool IsInDoubt(const absl::Status& status);
 
+// Gives them once; they have to stay.
+ByteSource SourceOf(const std::string& bytes);
+
 // Operations give the call's status. A request in doubt is settled by the next Check: none may be sent before that.
 // Thread-safe, but for what says otherwise.
 class Voice {
