@@ -53,8 +53,9 @@ absl::Status CheckLog(const std::string& path) {
   if (!repairs.ok()) return repairs.status();
   if (*repairs == 0) return absl::OkStatus();
   return Error(absl::StatusCode::kDataLoss, Reason::kStorage,
-               absl::StrCat(path, " is damaged; start kithd, which puts it right where its checksums tell how, stop it, "
-                                  "and check again"));
+               absl::StrCat(path,
+                            " is damaged; start kithd, which puts it right where its checksums tell how, stop it, "
+                            "and check again"));
 }
 
 absl::Status FaultsFound(const std::string& data_dir, size_t faults) {

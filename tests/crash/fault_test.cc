@@ -35,9 +35,9 @@ struct Operation {
   const char* name;
   absl::Status (*run)(const Work&);
   std::set<std::string> passes;
-  int64_t fold_rows = 1'000'000'000;                          // storage.fold_rows: folding when it is asked for only
-  absl::Status (*prepare)(const Work&) = nullptr;             // before the fault is armed
-  bool ends_in_background = false;                            // its failure is told in the log only
+  int64_t fold_rows = 1'000'000'000;               // storage.fold_rows: folding when it is asked for only
+  absl::Status (*prepare)(const Work&) = nullptr;  // before the fault is armed
+  bool ends_in_background = false;                 // its failure is told in the log only
 };
 
 void PrintTo(const Operation& operation, std::ostream* out) { *out << operation.name; }

@@ -51,17 +51,17 @@ class Voice {
   absl::Status Restore(Client& client, const std::string& tar);
 
   // Compares what the server holds with what it acknowledged, row by row: ids have no gaps and no repeats, and a
-  // request in doubt was done whole or not at all; the former generations are as they were. Then repeats those in doubt,
-  // under their request ids, and a former one that was acknowledged, whose answers must be those of one application; and
-  // searches. Says what is wrong by EXPECT_. Not thread-safe.
+  // request in doubt was done whole or not at all; the former generations are as they were. Then repeats those in
+  // doubt, under their request ids, and a former one that was acknowledged, whose answers must be those of one
+  // application; and searches. Says what is wrong by EXPECT_. Not thread-safe.
   enum class Former { kSound, kMayBeDamaged };
   void Check(Client& client, Former former = Former::kSound);
 
   // Compares answers with those of brute force over the rows acknowledged. None may be in doubt.
   void CheckSearch(Client& client);
 
-  // The same where the server says that the current generation is damaged: another one answers, says which it is, and is
-  // right; additions are refused. Not thread-safe.
+  // The same where the server says that the current generation is damaged: another one answers, says which it is, and
+  // is right; additions are refused. Not thread-safe.
   void CheckDegraded(Client& client);
 
   // A server that has a backup, which was taken while writers added to it: it holds whole additions, one after the
@@ -86,7 +86,7 @@ class Voice {
     std::vector<float> Values() const;
   };
   struct Stored {
-    std::vector<Kept> generations;                               // the one that became current last first
+    std::vector<Kept> generations;                                             // the one that became current last first
     std::optional<std::pair<Request, AddResult>> acknowledged = std::nullopt;  // the last addition
     bool pinned = false;
     Kept& current() { return generations.front(); }
