@@ -132,6 +132,7 @@ absl::Status Serve(const config::Config& config, const StopSignals& signals) {
 
   storage::StoreOptions storage;
   storage.keep_generations = config.storage.keep_generations;
+  storage.on_repair = [](const std::string& what) { spdlog::warn("{}", what); };
   auto store = storage::Store::Open(config.data_dir, storage);
   if (!store.ok()) return store.status();
   experiments::MemoryBudget budget(config.memory.budget.Of(UsableMemory()));

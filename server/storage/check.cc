@@ -8,6 +8,7 @@
 #include "server/base/status.h"
 #include "server/storage/data_folder.h"
 #include "server/storage/lock.h"
+#include "server/storage/log_repair.h"
 #include "server/storage/quoted.h"
 
 namespace kith::storage {
@@ -47,6 +48,20 @@ Checked CheckExperiment(const StoreParts& parts, const CatalogueView& view, cons
   return checked;
 }
 
+absl::Status CheckLog(const std::string& path) {
+  const auto repairs = CountLogRepairs(path);
+  if (!repairs.ok()) return repairs.status();
+  if (*repairs == 0) return absl::OkStatus();
+  return Error(absl::StatusCode::kDataLoss, Reason::kStorage,
+               absl::StrCat(path,
+                            " is damaged; start kithd, which puts it right where its checksums tell how, stop it, "
+                            "and check again"));
+}
+
+absl::Status FaultsFound(const std::string& data_dir, size_t faults) {
+  return Error(absl::StatusCode::kDataLoss, Reason::kStorage, absl::StrCat("faults found in ", data_dir, ": ", faults));
+}
+
 }  // namespace
 
 absl::Status CheckDataFolder(const std::string& data_dir, IndexReader read_index,
@@ -56,6 +71,11 @@ absl::Status CheckDataFolder(const std::string& data_dir, IndexReader read_index
   }
   const auto lock = FolderLock::Take(absl::StrCat(data_dir, "/lock"));
   if (!lock.ok()) return lock.status();
+  const absl::Status log = CheckLog(absl::StrCat(data_dir, "/", kLogFile));
+  if (!log.ok()) {
+    report({"catalogue", 0, 0, {log}});
+    return FaultsFound(data_dir, 1);
+  }
   const auto parts = OpenDataFolder(data_dir);
   if (!parts.ok()) return parts.status();
   const auto view = parts->catalogue->View();
@@ -72,8 +92,7 @@ absl::Status CheckDataFolder(const std::string& data_dir, IndexReader read_index
   for (const StoredExperiment& experiment : *experiments) {
     tell(CheckExperiment(*parts, **view, experiment, read_index));
   }
-  if (faults == 0) return absl::OkStatus();
-  return Error(absl::StatusCode::kDataLoss, Reason::kStorage, absl::StrCat("faults found in ", data_dir, ": ", faults));
+  return faults == 0 ? absl::OkStatus() : FaultsFound(data_dir, faults);
 }
 
 }  // namespace kith::storage

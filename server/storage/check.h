@@ -20,7 +20,8 @@ struct Checked {
 
 // Takes the folder's lock; changes nothing but the catalogue's schema version, where an older Kith wrote it. Reports
 // the catalogue, then each experiment: the structure and every row's checksum, every file of each snapshot against its
-// manifest and the catalogue, every addition, and what `read_index` says.
+// manifest and the catalogue, every addition, and what `read_index` says. A damaged write-ahead log is reported as a
+// fault of the catalogue and left as it is, and nothing else is looked at: the next start of a server puts it right.
 //
 // BAD_PARAMETER where it is no data folder; DATA_LOSS STORAGE where there were faults; UNAVAILABLE STORAGE where
 // another process uses it.

@@ -12,6 +12,10 @@ namespace kith::storage {
 inline constexpr char kCatalogueFile[] = "catalogue.sqlite";
 inline constexpr char kSnapshotsFolder[] = "snapshots";
 
+// SQLite's write-ahead log of the catalogue. Opened with a damaged one, SQLite drops what is behind the damage:
+// RepairLog or CountLogRepairs comes first, wherever there may be one.
+inline constexpr char kLogFile[] = "catalogue.sqlite-wal";
+
 // Catalogue and snapshots, made where the folder has neither; the other parts are left open. Errors as Store::Open.
 absl::StatusOr<StoreParts> OpenDataFolder(const std::string& folder);
 

@@ -229,19 +229,32 @@ absl::Status ReplaceFixed(const std::string& path, const std::vector<ByteFix>& f
   return status;
 }
 
-}  // namespace
-
-absl::Status RepairLog(const std::string& path) {
+absl::StatusOr<std::vector<ByteFix>> FindFixes(const std::string& path) {
   std::error_code ignored;
-  if (!fs::exists(path, ignored)) return absl::OkStatus();
+  if (!fs::exists(path, ignored)) return std::vector<ByteFix>();
   absl::StatusOr<InputFile> file = InputFile::Open(path);
   if (!file.ok()) return file.status();
   const absl::StatusOr<int64_t> size = file->Size();
   if (!size.ok()) return size.status();
   Log log(*std::move(file), *size);
-  const absl::Status status = log.Read();
-  if (!status.ok() || log.fixes().empty()) return status;
-  return ReplaceFixed(path, log.fixes());
+  if (absl::Status status = log.Read(); !status.ok()) return status;
+  return log.fixes();
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> RepairLog(const std::string& path) {
+  const auto fixes = FindFixes(path);
+  if (!fixes.ok()) return fixes.status();
+  if (fixes->empty()) return 0;
+  if (absl::Status status = ReplaceFixed(path, *fixes); !status.ok()) return status;
+  return static_cast<int64_t>(fixes->size());
+}
+
+absl::StatusOr<int64_t> CountLogRepairs(const std::string& path) {
+  const auto fixes = FindFixes(path);
+  if (!fixes.ok()) return fixes.status();
+  return static_cast<int64_t>(fixes->size());
 }
 
 }  // namespace kith::storage

@@ -7,17 +7,22 @@
 // The file format: https://www.sqlite.org/fileformat2.html#walformat
 #pragma once
 
+#include <cstdint>
 #include <string>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace kith::storage {
 
 // Puts right one byte of the header and of each frame; on disk when it returns. Where it could be one of several bytes
 // of a page, the page stays and gets the checksum that it has, so that only the rows of that page, which have checksums
 // of their own, are damaged. Where it could be the page's number as well: DATA_LOSS STORAGE. Other errors as in file.h.
+// Gives how many bytes were changed.
 //
 // Nothing may have the database open. A log that is missing or not SQLite's is left alone.
-absl::Status RepairLog(const std::string& path);
+absl::StatusOr<int64_t> RepairLog(const std::string& path);
+
+// How many bytes that would change. Changes nothing.
+absl::StatusOr<int64_t> CountLogRepairs(const std::string& path);
 
 }  // namespace kith::storage

@@ -8,7 +8,6 @@
 #include "absl/time/time.h"
 #include "server/base/status.h"
 #include "server/storage/file.h"
-#include "server/storage/log_repair.h"
 #include "server/storage/reign_table.h"
 
 namespace kith::storage {
@@ -180,8 +179,6 @@ absl::Status Migrate(Database& database) {
 }  // namespace
 
 absl::StatusOr<Database> OpenCatalogueDatabase(const std::string& path, bool may_create) {
-  // SQLite must not find a log of which it would drop the rest.
-  if (absl::Status status = RepairLog(absl::StrCat(path, "-wal")); !status.ok()) return status;
   absl::StatusOr<Database> database = Database::Open(path, Database::Mode::kReadWriteCreate);
   if (!database.ok()) return database;
   absl::Status status = CheckOrigin(*database, may_create);

@@ -39,6 +39,8 @@ namespace kith::storage {
 struct StoreOptions {
   std::function<absl::Time()> now = absl::Now;
   int keep_generations = 2;  // of each experiment, the current one included; 1 or more
+  // Told of what was damaged and could be put right at the opening, in a sentence.
+  std::function<void(const std::string& what)> on_repair = nullptr;
 };
 
 class Catalogue;

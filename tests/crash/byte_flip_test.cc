@@ -52,29 +52,46 @@ class ByteFlipTest : public CrashTest {
 
   std::string sound() const { return data_dir() + ".sound"; }
 
-  // The server over the folder with that byte flipped.
-  void ExpectNoticedOrHarmless(const fs::path& file, int64_t position, int bit) {
+  void MakeFlipped(const fs::path& file, int64_t position, int bit) {
     fs::remove_all(data_dir());
     fs::copy(sound(), data_dir(), fs::copy_options::recursive);
     FlipByte(fs::path(data_dir()) / file, position, bit);
+  }
+
+  // The server over the folder with that byte flipped, and the check of it.
+  void ExpectNoticedOrHarmless(const fs::path& file, int64_t position, int bit) {
+    MakeFlipped(file, position, bit);
+    const bool is_snapshot = file.string().rfind("snapshots/", 0) == 0;
+    const bool noticed = IsNoticed(is_snapshot);
+    MakeFlipped(file, position, bit);
+    const e2e::Finished check = CheckData(data_dir());
+    EXPECT_GE(check.exit_code, 0) << "it crashed";
+    if (noticed || is_snapshot) {
+      EXPECT_EQ(check.exit_code, 1) << "kithd noticed it, --check did not: " << check.out << check.err;
+    }
+  }
+
+  // Whether a server tells of damage.
+  bool IsNoticed(bool is_snapshot) {
     ServerProcess server(Kithd(), data_dir());
     if (!server.WaitUntilServing()) {
       EXPECT_EQ(server.Wait(), 1) << server.err();
       EXPECT_NE(server.err().find(data_dir()), std::string::npos) << server.err();
-      return;
+      return true;
     }
     const auto client = server.Connect();
     int wrong = 0;
     for (Voice* voice : {&anna_, &bob_}) wrong += AnswersRightOrFails(*voice, *client) ? 0 : 1;
-    const std::string name = file.string();
-    if (name.rfind("snapshots/", 0) == 0) {
+    if (is_snapshot) {
       EXPECT_LE(wrong, 1) << "one snapshot costs one voice";
     }
     EXPECT_EQ(server.End(SIGKILL), -SIGKILL) << "it crashed: " << server.err();
+    return wrong > 0 || server.err().find("put right") != std::string::npos;
   }
 
-  // False where it fails, and says so; a wrong answer is a failure of the test.
+  // False where something is wrong, and it says so; a wrong answer is a failure of the test.
   static bool AnswersRightOrFails(Voice& voice, Client& client) {
+    const auto loaded = client.Load(voice.name());
     const auto shown = client.Get(voice.name());
     if (!shown.ok()) {
       // Its name cannot be read any more; the list tells that something is wrong.
@@ -88,10 +105,16 @@ class ByteFlipTest : public CrashTest {
       return false;
     }
     if (shown->state == Experiment::State::kReady) {
-      voice.Check(client);
+      EXPECT_TRUE(loaded.ok()) << loaded.status();
+      voice.Check(client, Voice::Former::kMayBeDamaged);
       return true;
     }
     EXPECT_FALSE(shown->message.empty());
+    if (shown->state == Experiment::State::kDegraded) {
+      voice.CheckDegraded(client);
+    } else {
+      EXPECT_TRUE(absl::IsDataLoss(loaded.status())) << loaded.status();
+    }
     return false;
   }
 

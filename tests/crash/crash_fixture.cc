@@ -30,7 +30,7 @@ CrashTest::~CrashTest() {
 
 void CrashTest::StartWith(const std::string& program, const std::string& fault) {
   Forget();
-  server_ = std::make_unique<ServerProcess>(program, data_dir(), fault);
+  server_ = std::make_unique<ServerProcess>(program, data_dir(), fault, config_);
   ASSERT_TRUE(server_->WaitUntilServing()) << "exit " << server_->Wait() << ": " << server_->err();
   client_ = server_->Connect();
 }
@@ -51,6 +51,26 @@ void CrashTest::Arm(const std::string& order) const {
   const std::string next = fault_file() + ".next";
   std::ofstream(next) << order;
   fs::rename(next, fault_file());
+}
+
+void CrashTest::set_config(const std::string& yaml) {
+  config_ = folder_ + "/kithd.yaml";
+  std::ofstream(config_) << yaml;
+}
+
+void CrashTest::ExpectSound() const {
+  const std::string copy = folder_ + "/copy";
+  fs::remove_all(copy);
+  fs::copy(data_dir(), copy, fs::copy_options::recursive);
+  const e2e::Finished check = CheckData(copy);
+  EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
+  fs::remove_all(copy);
+}
+
+void CrashTest::StopAndLook(int64_t experiments) {
+  EXPECT_EQ(server().End(SIGTERM), 0) << server().err();
+  ExpectNoLeftovers(experiments);
+  ExpectSound();
 }
 
 void CrashTest::ExpectNoLeftovers(int64_t experiments) const {

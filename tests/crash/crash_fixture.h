@@ -42,15 +42,29 @@ class CrashTest : public ::testing::Test {
     server_.reset();
   }
 
-  // Nothing is left of what was never committed; two generations an experiment at most.
+  // Of what was never committed nothing is left behind; two generations an experiment at most. Folding makes a new
+  // snapshot while the server runs: so for when none does, or none is due.
   void ExpectNoLeftovers(int64_t experiments) const;
 
+  // `kithd --check` finds the folder good. It looks at a copy, so that the next start finds all as the server that is
+  // dead left it.
+  void ExpectSound() const;
+
+  // The server drains; then both of the above.
+  void StopAndLook(int64_t experiments);
+
+  // Of the servers that are started from now on: what stands in their configuration file besides.
+  void set_config(const std::string& yaml);
+  const std::string& config() const { return config_; }  // the file's path
+
+  const std::string& folder() const { return folder_; }
   std::string data_dir() const { return folder_ + "/data"; }
 
  private:
   void StartWith(const std::string& program, const std::string& fault);
 
   std::string folder_;
+  std::string config_;  // its path; empty: none
   std::unique_ptr<ServerProcess> server_;
   std::unique_ptr<Client> client_;
 };

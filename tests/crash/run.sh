@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The long form of the crash tests: kills at random moments, kills and failing calls at every passing of every named
-# point, full and read-only disks, flipped bytes. Takes some twenty minutes. Needs a build of the preset; as root it mounts
+# point, full and read-only disks, flipped bytes. Takes most of an hour. Needs a build of the preset; as root it mounts
 # small file systems below the temporary folder, else those tests are skipped, and say so.
 #
 # Usage: tests/crash/run.sh [--rounds N] [--seed S] [GTEST_OPTION...]    for example: --gtest_filter='KillTest.*'

@@ -5,8 +5,9 @@
 namespace kith::crash {
 namespace {
 
-e2e::ProcessOptions WithFault(const std::string& fault) {
+e2e::ProcessOptions Options(const std::string& fault, const std::string& config) {
   e2e::ProcessOptions options;
+  if (!config.empty()) options.arguments = {"--config", config};
   if (!fault.empty()) options.environment.push_back("KITH_FAULT=" + fault);
   return options;
 }
@@ -16,8 +17,11 @@ e2e::ProcessOptions WithFault(const std::string& fault) {
 std::string Kithd() { return KITH_BIN_FOLDER "/kithd"; }
 std::string KithdFaulty() { return KITH_BIN_FOLDER "/kithd_faulty"; }
 
-ServerProcess::ServerProcess(const std::string& program, const std::string& data_dir, const std::string& fault)
-    : process_(program, {"--listen", "127.0.0.1:0", "--data-dir", data_dir}, WithFault(fault)) {}
+e2e::Finished CheckData(const std::string& data_dir) { return e2e::RunProgram(Kithd(), {"--check", data_dir}); }
+
+ServerProcess::ServerProcess(const std::string& program, const std::string& data_dir, const std::string& fault,
+                             const std::string& config)
+    : process_(program, {"--listen", "127.0.0.1:0", "--data-dir", data_dir}, Options(fault, config)) {}
 
 bool ServerProcess::WaitUntilServing() {
   const std::string announced = "listening on ";

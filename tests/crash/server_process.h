@@ -13,10 +13,14 @@ namespace kith::crash {
 std::string Kithd();
 std::string KithdFaulty();
 
+// `kithd --check` of a folder that no server uses.
+e2e::Finished CheckData(const std::string& data_dir);
+
 class ServerProcess {
  public:
-  // Starts it; `fault` is the value of KITH_FAULT.
-  ServerProcess(const std::string& program, const std::string& data_dir, const std::string& fault = "");
+  // Starts it; `fault` is the value of KITH_FAULT, `config` the path of a configuration file.
+  ServerProcess(const std::string& program, const std::string& data_dir, const std::string& fault = "",
+                const std::string& config = "");
 
   // Waits until it serves; false where it ended before.
   bool WaitUntilServing();

@@ -74,6 +74,36 @@ TEST_F(CheckTest, RowsThatBelongToNothingAreTold) {
   EXPECT_EQ(reports_.front().substr(0, 14), "catalogue 0/0!");
 }
 
+// Looking must not let SQLite drop what is behind the damage; a start puts it right, and says so.
+TEST_F(CheckTest, ADamagedLogIsToldAndLeftForTheNextStart) {
+  Open();
+  ASSERT_TRUE(Append("bob", 1, MakeFrames(5, 4, 5).view(), Request{"x", "d"}).ok());
+  ASSERT_TRUE(Append("bob", 1, MakeFrames(5, 4, 6).view(), Request{"y", "d"}).ok());
+  fs::copy(data_dir(), folder_ / "killed", fs::copy_options::recursive);
+  store_.reset();
+  fs::remove_all(data_dir());
+  fs::rename(folder_ / "killed", data_dir());
+  const std::string log = catalogue_path() + "-wal";
+  std::fstream file(log, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(32 + 16).put('?');  // a checksum of the first frame
+  file.close();
+  const auto size = fs::file_size(log);
+
+  EXPECT_THAT(StatusOnly{Check()}, FailsSaying(StatusCode::kDataLoss, Reason::kStorage, "faults found"));
+  EXPECT_THAT(reports_, ElementsAre("catalogue 0/0!"));
+  EXPECT_EQ(fs::file_size(log), size);
+
+  std::vector<std::string> repairs;
+  StoreOptions options;
+  options.on_repair = [&](const std::string& what) { repairs.push_back(what); };
+  auto store = Store::Open(data_dir(), options);
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_THAT(repairs, ElementsAre(::testing::HasSubstr(log)));
+  EXPECT_EQ((*store)->Get("bob")->total_rows, 40);
+  store->reset();
+  EXPECT_TRUE(Check().ok());
+}
+
 TEST_F(CheckTest, EveryFileIsRead) {
   for (const std::string& snapshot : Snapshots()) {
     for (const char* file : {"index.faiss", "total_fea.npy", "manifest.json"}) {

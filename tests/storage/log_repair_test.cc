@@ -81,13 +81,19 @@ TEST_F(LogRepairTest, AFlippedByteCostsNoMoreThanItself) {
     std::string damaged = log_;
     damaged[position] = static_cast<char>(damaged[position] ^ (1 << position % 7));
     WriteFile(path("log"), damaged);
-    const absl::Status status = RepairLog(path("log"));
+    const auto found = CountLogRepairs(path("log"));
+    EXPECT_TRUE(ReadFile(path("log")) == damaged) << "looking changes nothing";
+    const auto changed = RepairLog(path("log"));
+    const absl::Status status = changed.status();
+    EXPECT_EQ(found.status(), status);
     const std::string repaired = ReadFile(path("log"));
     if (!status.ok()) {
       ++refused;
       EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
       EXPECT_TRUE(repaired == damaged);
     } else if (repaired == log_) {
+      EXPECT_GT(*found, 0);
+      EXPECT_EQ(*changed, *found);
       ++put_right;
     } else {
       ++kept;
