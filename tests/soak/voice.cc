@@ -6,6 +6,7 @@ namespace kith::soak {
 namespace {
 
 constexpr int64_t kBlock = 4;
+constexpr int kLists = 16;
 
 class Collect final : public FramesSink {
  public:
@@ -44,7 +45,7 @@ absl::Status Voice::Train(Client& client, int64_t rows) {
   MemorySource source(frames);
   TrainOptions options;
   options.recipe = Recipe{};
-  options.recipe->factory = "IVF16,Flat";
+  options.recipe->factory = "IVF" + std::to_string(kLists) + ",Flat";
   options.recipe->nprobe = 1;
   const auto trained = client.Train(name(), source, options);
   if (!trained.ok()) return trained.status();
@@ -68,6 +69,7 @@ absl::Status Voice::Expand(Client& client, std::mt19937_64& random) {
   for (float& value : moved.values) value += 1e-3f;
   ExpandParams params;
   params.search.k = 1;
+  params.search.nprobe = kLists;  // moved, it may lie nearer to another list
   const auto expanded = client.Expand(name(), moved, params);
   if (!expanded.ok()) return expanded.status();
   EXPECT_EQ(expanded->passthrough_rows, 0);
