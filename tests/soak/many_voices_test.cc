@@ -38,7 +38,7 @@ double Mebibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20);
 class ManyVoicesTest : public e2e::EndToEnd {
  protected:
   ManyVoicesTest() {
-    for (int i = 0; i < Setting("KITH_SOAK_VOICES", 60); ++i) voices_.emplace_back(i, kDimension);
+    for (int i = 0; i < Setting("KITH_SOAK_VOICES", 50); ++i) voices_.emplace_back(i, kDimension);
     std::ofstream(Path("kithd.yaml")) << "memory:\n  budget: " << budget_
                                       << "\ntraining:\n  nice: 0\n  concurrent: 2\n  threads: 2\n";
   }
