@@ -61,8 +61,9 @@ struct TrainingRequest {
 };
 
 // What a training on so many frames takes in memory besides the frames, about: the index, a copy of the frames to
-// search in, and one more of them while faiss trains.
-int64_t TrainingBytes(int64_t rows, int dimension);
+// search in, and some of both for lists, links and buffers; for cosine, the frames at norm 1 as well.
+// bench/training_memory_bench.cc measures it (docs/performance.md).
+int64_t TrainingBytes(const retrieval::Recipe& recipe, int64_t rows, int dimension);
 
 struct TrainingEnd {
   std::string name;

@@ -31,7 +31,9 @@ Result Tune(const Trainer& trainer, Registry* registry, const TuningRequest& req
   };
   if (!observe("copying frames", 0, 0)) return Error(Reason::kCancelled, "the tuning was cancelled");
   const int64_t rows = options.sample > 0 ? std::min(options.sample, index.rows()) : index.rows();
-  const auto memory = trainer.budget()->Reserve(TrainingBytes(rows, index.dimension()) + BytesOf(rows, index),
+  retrieval::Recipe recipe;
+  recipe.metric = index.metric();
+  const auto memory = trainer.budget()->Reserve(TrainingBytes(recipe, rows, index.dimension()) + BytesOf(rows, index),
                                                 absl::StrCat("tuning '", request.experiment, "'"));
   if (!memory.ok()) return memory.status();
   const retrieval::Frames frames = retrieval::FramesToTune(index, options);

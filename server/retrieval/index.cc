@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
 #include "server/retrieval/faiss_search.h"
+#include "server/retrieval/grown_lists.h"
 #include "server/retrieval/guard.h"
 #include "server/retrieval/memory.h"
 #include "server/retrieval/normalize.h"
@@ -143,6 +144,7 @@ absl::Status Index::Add(FrameView frames) {
   // Small enough that no search waits for longer than about a block of its own.
   constexpr int64_t kRowsAtOnce = 64;
   if (absl::Status status = CheckNorms(frames); !status.ok()) return status;
+  const std::lock_guard<std::mutex> alone(adding_);
   return Guarded("add", [&] {
     for (int64_t first = 0; first < frames.rows; first += kRowsAtOnce) {
       const FrameView part = frames.Slice(first, std::min(kRowsAtOnce, frames.rows - first));
@@ -158,7 +160,9 @@ void Index::AppendPart(FrameView frames, const float* vectors) {
     // The quantiser never changes: finding the lists needs no lock, and what is left under it is a copy.
     std::vector<int64_t> assigned(frames.rows);
     lists->quantizer->assign(frames.rows, vectors, assigned.data());
+    GrownLists grown(lists, assigned);  // goes after the lock does
     const WriteLock lock(*this);
+    grown.Swap();
     lists->add_core(frames.rows, vectors, nullptr, assigned.data());
     frames_.Append(frames);
   } else {  // FastScan refuses a precomputed assignment; the others have none

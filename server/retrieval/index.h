@@ -89,6 +89,8 @@ class Index {
 
   const SearchCost cost_;
 
+  std::mutex adding_;  // one Add at a time; taken before the others
+
   // A writer holds gate_ while it waits, so that a steady stream of readers cannot starve it.
   mutable std::mutex gate_;
   mutable std::shared_mutex mutex_;

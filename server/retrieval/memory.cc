@@ -12,15 +12,19 @@
 #include <faiss/invlists/BlockInvertedLists.h>
 #include <faiss/invlists/InvertedLists.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace kith::retrieval {
 namespace {
 
-// What a vector or table has allocated, which after additions is more than it holds.
+// What a vector takes, which after additions is more than it holds. The end of a large one, though, was never touched,
+// and takes nothing (ConfigureAllocator in server/base/memory.h).
 template <typename T>
 int64_t Allocated(const std::vector<T>& values) {
-  return static_cast<int64_t>(values.capacity() * sizeof(T));
+  constexpr size_t kLarge = size_t{256} << 10;
+  const size_t bytes = values.capacity() * sizeof(T);
+  return static_cast<int64_t>(bytes < kLarge ? bytes : std::max(kLarge, values.size() * sizeof(T)));
 }
 template <typename T>
 int64_t Allocated(const faiss::AlignedTable<T>& table) {

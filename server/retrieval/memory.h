@@ -9,8 +9,8 @@ struct Index;
 
 namespace kith::retrieval {
 
-// Bytes allocated for codes, ids, centroids, links and tables; leaves out codebooks and the like. Takes a look at each
-// inverted list.
+// Bytes of memory taken for codes, ids, centroids, links and tables; leaves out codebooks and the like. Takes a look at
+// each inverted list.
 int64_t IndexBytes(const faiss::Index& index);
 
 }  // namespace kith::retrieval

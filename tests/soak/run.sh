@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The long form of the soak test: 1,000 voices of 2,000 x 256 on a server with memory for 50. Takes some ten minutes and
+# The long form of the soak test: 1,000 voices of 2,000 x 256 on a server with memory for 50. Takes two to ten minutes and
 # 5 GB below the temporary folder. Needs a build of the preset. Prints what memory it took and how long a restart lasts.
 #
 # Usage: tests/soak/run.sh [--voices N] [--room N] [--calls N]
