@@ -23,12 +23,9 @@ storage::ExperimentRecord RecordOf(const std::string& name, const storage::Gener
 }
 
 // A snapshot's files are index and frames as they lie in memory; an addition goes into both.
-int64_t BytesInMemory(const storage::ExperimentRecord& record) {
-  return record.generation.bytes + 2 * FrameBytes(record, record.total_rows - record.generation.rows);
-}
-
 int64_t BytesToLoad(const storage::ExperimentRecord& record) {
-  return BytesInMemory(record) + FrameBytes(record, record.total_rows);
+  const int64_t added = 2 * FrameBytes(record, record.total_rows - record.generation.rows);
+  return record.generation.bytes + added + FrameBytes(record, record.total_rows);
 }
 
 absl::StatusOr<LoadedGeneration> LoadGeneration(storage::Store* store, MemoryBudget* budget,

@@ -17,8 +17,7 @@ namespace kith::experiments {
 // An experiment as it would be with this generation as the current one.
 storage::ExperimentRecord RecordOf(const std::string& name, const storage::GenerationRecord& generation);
 
-// What the current generation of `record` takes in memory, about, and while it is loaded besides.
-int64_t BytesInMemory(const storage::ExperimentRecord& record);
+// What the current generation of `record` takes, about, while it is loaded: itself, and its frames as they are read.
 int64_t BytesToLoad(const storage::ExperimentRecord& record);
 
 // A generation as it was read.

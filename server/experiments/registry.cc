@@ -246,7 +246,7 @@ Description Registry::Describe(const Experiment& experiment) {
   description.pinned = IsPinned(experiment);
   description.last_used = experiment.last_used;
   if (!experiment.failure.ok()) {
-    description.state = experiment.resident != nullptr ? State::kDegraded : State::kFailed;
+    description.state = experiment.unreadable ? State::kFailed : State::kDegraded;
   } else if (experiment.record.generation.number == 0) {
     description.state = State::kTraining;
   }

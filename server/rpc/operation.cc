@@ -34,13 +34,16 @@ absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions
   return block;
 }
 
-// Calls `start(generation, call)`: now, or once the experiment is in memory.
-template <typename Start>
-absl::Status OnGeneration(const Context& context, const std::string& experiment, BlockCall call, const Start& start) {
-  const auto resident = context.registry->FindResident(experiment);
+// Calls `submit(options, generation, call)`: now, or once the experiment is in memory.
+template <typename Submit>
+absl::Status OnGeneration(const Context& context, const BlockOptions& options, BlockCall call, const Submit& submit) {
+  const auto resident = context.registry->FindResident(options.experiment);
   if (!resident.ok()) return resident.status();
-  if (*resident != nullptr) return start(*resident, std::move(call));
-  StartWhenLoaded(context, experiment, std::move(call), start);
+  if (*resident != nullptr) return submit(options, *resident, std::move(call));
+  StartWhenLoaded(context, options.experiment, std::move(call),
+                  [options, submit](const auto& generation, BlockCall call) {
+                    return submit(options, generation, std::move(call));
+                  });
   return absl::OkStatus();
 }
 
@@ -115,8 +118,8 @@ absl::StatusOr<BlockOptions> ExpandBlockOptions(const std::string& experiment, c
 template <typename Response>
 absl::Status StartSearch(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
                          BlockCall call, Response* response) {
-  return OnGeneration(context, options.experiment, std::move(call),
-                      [&context, options, &frames, response](const auto& generation, BlockCall call) {
+  return OnGeneration(context, options, std::move(call),
+                      [&context, &frames, response](const auto& options, const auto& generation, BlockCall call) {
                         return SubmitSearch(context, options, frames, generation, std::move(call), response);
                       });
 }
@@ -124,8 +127,8 @@ absl::Status StartSearch(const Context& context, const BlockOptions& options, co
 template <typename Response>
 absl::Status StartExpand(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
                          BlockCall call, Response* response) {
-  return OnGeneration(context, options.experiment, std::move(call),
-                      [&context, options, &frames, response](const auto& generation, BlockCall call) {
+  return OnGeneration(context, options, std::move(call),
+                      [&context, &frames, response](const auto& options, const auto& generation, BlockCall call) {
                         return SubmitExpand(context, options, frames, generation, std::move(call), response);
                       });
 }

@@ -8,8 +8,6 @@
 #include "server/base/status.h"
 #include "server/experiments/training_lease.h"
 #include "server/rpc/convert.h"
-#include "server/rpc/status.h"
-#include "server/rpc/unread.h"
 
 namespace kith::rpc {
 namespace {
@@ -18,38 +16,13 @@ constexpr char kFileName[] = "backup.tar";
 
 }  // namespace
 
-RestoreCall::RestoreCall(const Context& context, ThreadPool* thread, v1::RestoreResponse* response, CallGate::Pass pass)
-    : pass_(std::move(pass)), context_(context), thread_(thread), response_(response) {
-  Read();
-}
-
-void RestoreCall::Read() {
-  MarkUnread(&request_);
-  StartRead(&request_);
-}
-
-void RestoreCall::OnReadDone(bool ok) {
-  if (!ok) {
-    if (absl::Status status = CheckUnread(request_); !status.ok()) return End(status);
-    // Half-closed, or gone: only a client that is still there can be sent something.
-    StartSendInitialMetadata();
-    return;
-  }
-  context_.pool->Run([this] {
-    const absl::Status status = Guarded([&] { return Take(); });
-    if (!status.ok()) return End(status);
-    Read();
-  });
-}
-
-void RestoreCall::OnSendInitialMetadataDone(bool ok) {
-  if (!ok || cancelled_) return End(Error(Reason::kCancelled, "the client went away; nothing was restored"));
+void RestoreCall::StartWork() {
   thread_->Run([this] { End(Guarded([&] { return Restore(); })); });
 }
 
-absl::Status RestoreCall::Take() {
+absl::Status RestoreCall::Take(const v1::RestoreRequest& request) {
   if (!opened_) {
-    replace_ = request_.replace();
+    replace_ = request.replace();
     auto folder = context_.store->MakeScratch();
     if (!folder.ok()) return folder.status();
     auto output = storage::OutputFile::Create(folder->PathOf(kFileName));
@@ -58,7 +31,7 @@ absl::Status RestoreCall::Take() {
     output_ = *std::move(output);
     opened_ = true;
   }
-  return output_->Write(request_.data());
+  return output_->Write(request.data());
 }
 
 absl::Status RestoreCall::Restore() {
@@ -89,7 +62,5 @@ absl::Status RestoreCall::Restore() {
   }
   return absl::OkStatus();
 }
-
-void RestoreCall::End(const absl::Status& status) { Finish(ToGrpc(status)); }
 
 }  // namespace kith::rpc

@@ -219,6 +219,41 @@ TEST_F(ResidencyTest, ADamagedGenerationFallsBackToTheOneBefore) {
   EXPECT_TRUE(Add("anna", FramesOf(1).view()).ok());
 }
 
+TEST_F(ResidencyTest, ADegradedExperimentThatIsLetGoOfStaysDegraded) {
+  TrainAll();
+  ASSERT_TRUE(Train("anna", FramesOf(300, 2)).ok());
+  Damage("anna", "total_fea.npy");
+  Close();
+  Open();
+  ASSERT_TRUE(Find("anna").ok());
+  ASSERT_TRUE(registry_->Unload("anna").ok());
+  EXPECT_EQ(registry_->Describe("anna")->state, State::kDegraded) << "it serves as soon as it is used";
+  EXPECT_EQ((*Find("anna"))->number, 1);
+}
+
+TEST_F(ResidencyTest, AFullBudgetIsToldOnceAndNotForEachBlock) {
+  TrainAll();
+  int told = 0;
+  RegistryOptions options;
+  options.on_loaded = [&](const std::string& name, const absl::Status&, double) { told += name == "berta" ? 1 : 0; };
+  ReopenWithRoomFor(1.5, options);
+  const auto held = *Find("anna");
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(ReasonOf(Find("berta").status()), "MEMORY_BUDGET");
+  EXPECT_EQ(told, 1);
+}
+
+TEST_F(ResidencyTest, ATrainingKeepsThePinThatWasSetMeanwhile) {
+  TrainAll();
+  const auto lease = registry_->Reserve("anna");
+  ASSERT_TRUE(lease.ok());
+  const storage::ExperimentRecord committed = *store_->Get("anna");  // as the commit gave it
+  ASSERT_TRUE(SetPinned("anna", true).ok());
+  auto loaded = LoadGeneration(store_.get(), budget_.get(), committed);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  (*lease)->Replace(committed, std::move(loaded->generation->index), std::move(loaded->generation->memory));
+  EXPECT_TRUE(registry_->Describe("anna")->pinned);
+}
+
 TEST_F(ResidencyTest, ALoadTriesAgainWhatFailed) {
   ASSERT_TRUE(Train("anna", FramesOf(300)).ok());
   Close();
