@@ -123,6 +123,7 @@ TEST_F(ResidencyTest, WhatIsInUseStays) {
   const absl::Status full = Find("berta").status();
   EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(ReasonOf(full), "MEMORY_BUDGET");
+  EXPECT_TRUE(IsResident("anna")) << "letting go of it would free nothing, and load it twice";
   held.reset();
   EXPECT_TRUE(Find("berta").ok());
   EXPECT_FALSE(IsResident("anna"));
@@ -131,10 +132,12 @@ TEST_F(ResidencyTest, WhatIsInUseStays) {
 TEST_F(ResidencyTest, WhatIsPinnedStaysAndIsLoadedAtTheStart) {
   TrainAll();
   ReopenWithRoomFor(1.5);
-  const auto pinned = SetPinned("anna", true);
-  ASSERT_TRUE(pinned.ok()) << pinned.status();
-  EXPECT_TRUE(pinned->pinned);
-  EXPECT_NE(pinned->generation, nullptr);
+  {
+    const auto pinned = SetPinned("anna", true);
+    ASSERT_TRUE(pinned.ok()) << pinned.status();
+    EXPECT_TRUE(pinned->pinned);
+    EXPECT_NE(pinned->generation, nullptr);
+  }  // what holds a generation keeps it in memory as well as a pin does
   EXPECT_EQ(ReasonOf(Find("berta").status()), "MEMORY_BUDGET");
   EXPECT_EQ(registry_->Unload("anna").status().code(), absl::StatusCode::kFailedPrecondition);
   Close();
