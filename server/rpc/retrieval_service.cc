@@ -45,8 +45,9 @@ template <typename Kind>
 grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>* RetrievalService::OpenStream(
     grpc::CallbackServerContext* call) {
   using Reactor = grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>;
-  return Admit<Reactor>(
-      gate_, [&](CallGate::Pass pass) { return new BlockStream<Kind>(context_, &streams_, SourceOf(*call), std::move(pass)); });
+  return Admit<Reactor>(gate_, [&](CallGate::Pass pass) {
+    return new BlockStream<Kind>(context_, &streams_, SourceOf(*call), std::move(pass));
+  });
 }
 
 grpc::ServerBidiReactor<v1::StreamSearchRequest, v1::StreamSearchResponse>* RetrievalService::StreamSearch(
