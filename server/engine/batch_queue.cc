@@ -99,6 +99,9 @@ absl::Status BatchQueue::CheckRoom(int64_t rows, const Source* source) const {
 absl::Status BatchQueue::CheckTime(const Job& job, double work, const Source* source, TimePoint now) const {
   if (job.deadline == kNoDeadline) return absl::OkStatus();
   if (job.deadline <= now) return Late();
+  // Nothing is ahead of it. If this were refused too, a slow time would last: nobody would be let in to show it is
+  // over.
+  if (waiting_rows_ == 0 && running_rows_ == 0) return absl::OkStatus();
   const auto pace = pace_.WorkIn(job.deadline - now);
   if (!pace) return absl::OkStatus();
   // Half of what the workers are at is done, on the average.
@@ -194,6 +197,7 @@ int64_t BatchQueue::TakeFrom(Lane* lane, int64_t share, int64_t most, TimePoint 
     if (rows > 0) {
       batch->push_back({task, task->next_row, rows});
       taken += rows;
+      running_rows_ += rows;
       work += batch->back().work();
       Advance(task.get(), rows);
     } else if (task->rows_unfinished == 0) {
@@ -264,7 +268,8 @@ void BatchQueue::Advance(Task* task, int64_t rows) {
 bool BatchQueue::Complete(const Slice& slice, const absl::Status& status) {
   slice.task->status.Update(status);
   slice.task->rows_unfinished -= slice.rows;
-  running_work_ -= slice.work();
+  running_rows_ -= slice.rows;
+  running_work_ = running_rows_ == 0 ? 0 : running_work_ - slice.work();
   return slice.task->rows_unfinished == 0;
 }
 

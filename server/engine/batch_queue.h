@@ -54,7 +54,8 @@ class BatchQueue {
 
   // OVERLOADED, with a retry delay, where more than queue_rows rows would wait, or more of this source than there would
   // be room left for others (so that none can fill the queue; a source with nothing waiting is let in). LATE where the
-  // job's deadline would be over before its turn, by the pace measured so far: nothing is refused on a guess.
+  // job's deadline would be over before its turn, by the pace measured so far: nothing is refused on a guess, nor where
+  // no other waits or is being searched.
   absl::Status Push(Job job, TimePoint now);
 
   // The next rows to search together, at most batch_rows and Index::RowsAtOnce, and all for one index and parameters;
@@ -117,7 +118,8 @@ class BatchQueue {
   const int workers_;
   int64_t waiting_rows_ = 0;
   double waiting_work_ = 0;
-  double running_work_ = 0;  // that workers have taken
+  int64_t running_rows_ = 0;  // that workers have taken
+  double running_work_ = 0;
   // What a source would have been served that was there all along; who comes anew starts from there.
   double served_ = 0;
   uint64_t turns_given_ = 0;
