@@ -13,7 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "server/retrieval/packed_centroids.h"
+#include "server/retrieval/centroids.h"
+#include "server/retrieval/kernels/kernels.h"
 
 namespace kith::retrieval {
 namespace {
@@ -98,7 +99,7 @@ void SearchRefined(const faiss::IndexRefine& index, int64_t n, const float* quer
   }
 }
 
-void SearchLists(const faiss::IndexIVF& index, const PackedCentroids* centroids, int64_t n, const float* queries,
+void SearchLists(const faiss::IndexIVF& index, const Centroids* centroids, int64_t n, const float* queries,
                  const SearchParams& params, float* distances, int64_t* ids) {
   faiss::IVFSearchParameters lists;
   lists.nprobe = params.nprobe;
@@ -113,7 +114,7 @@ void SearchLists(const faiss::IndexIVF& index, const PackedCentroids* centroids,
 
 }  // namespace
 
-void SearchShared(const faiss::Index& index, const PackedCentroids* centroids, int64_t n, const float* queries,
+void SearchShared(const faiss::Index& index, const Centroids* centroids, int64_t n, const float* queries,
                   const SearchParams& params, float* distances, int64_t* ids) {
   if (const auto* refined = dynamic_cast<const faiss::IndexRefine*>(&index)) {
     SearchRefined(*refined, n, queries, params, distances, ids);
@@ -130,14 +131,13 @@ void SearchShared(const faiss::Index& index, const PackedCentroids* centroids, i
   }
 }
 
-std::unique_ptr<PackedCentroids> PackCentroids(const faiss::Index& index) {
+std::unique_ptr<const Centroids> PackCentroids(const faiss::Index& index) {
   const auto* lists = dynamic_cast<const faiss::IndexIVF*>(&index);
   if (lists == nullptr || dynamic_cast<const faiss::IndexIVFFastScan*>(lists) != nullptr) return nullptr;
   const auto* quantizer = dynamic_cast<const faiss::IndexFlat*>(lists->quantizer);
   if (quantizer == nullptr || quantizer->ntotal != static_cast<int64_t>(lists->nlist)) return nullptr;
-  return std::make_unique<PackedCentroids>(
-      quantizer->get_xb(), quantizer->ntotal, quantizer->d,
-      quantizer->metric_type == faiss::METRIC_L2 ? Metric::kL2 : Metric::kInnerProduct);
+  return MakeCentroids(quantizer->get_xb(), quantizer->ntotal, quantizer->d,
+                       quantizer->metric_type == faiss::METRIC_L2 ? Metric::kL2 : Metric::kInnerProduct, BestKernels());
 }
 
 }  // namespace kith::retrieval

@@ -9,12 +9,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
+#include "server/retrieval/centroids.h"
 #include "server/retrieval/faiss_search.h"
 #include "server/retrieval/grown_lists.h"
 #include "server/retrieval/guard.h"
 #include "server/retrieval/memory.h"
 #include "server/retrieval/normalize.h"
-#include "server/retrieval/packed_centroids.h"
 
 namespace kith::retrieval {
 namespace {

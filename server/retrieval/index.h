@@ -23,7 +23,7 @@ struct Index;
 
 namespace kith::retrieval {
 
-class PackedCentroids;
+class Centroids;
 
 // Thread-safe: searches and blends run side by side; an Add waits for those that run and holds off new ones for as long
 // as it takes to append a few rows. Frames never change or go away.
@@ -85,7 +85,7 @@ class Index {
   const int dimension_;
   const Metric metric_;
   const BuildReport report_;
-  const std::unique_ptr<const PackedCentroids> centroids_;  // null where the index has none that could be packed
+  const std::unique_ptr<const Centroids> centroids_;  // refer to index_; null where it has none that could be packed
 
   const SearchCost cost_;
 

@@ -1,0 +1,46 @@
+// The inner loops of a search, compiled once for each level of the processor.
+//
+// The files that implement these are compiled with options of their own, so nothing may be included there whose inline
+// functions the linker could hand to the rest of the program.
+#pragma once
+
+#include <cstdint>
+
+namespace kith::retrieval {
+
+// All functions are thread-safe. What they give for a pair of rows does not depend, to the bit, on what else is in the
+// call: each sum is taken in the same order.
+struct Kernels {
+  const char* name;  // "baseline", "avx2", "avx512", "vnni"
+
+  // products[r * panel_width + i] = rows[r] . centroid i, for `count` (1 to panel_rows) rows of `dimension` values and
+  // a panel with value j of centroid i at panel[j * panel_width + i].
+  int panel_width;
+  int panel_rows;
+  void (*multiply)(const float* panel, int dimension, const float* const* rows, int count, float* products);
+
+  // out[q * row_count + i]: the squared L2 distance, or the inner product, of query q and row i; any number of both.
+  void (*squared_distances)(const float* const* queries, int query_count, const float* const* rows, int row_count,
+                            int dimension, float* out);
+  void (*inner_products)(const float* const* queries, int query_count, const float* const* rows, int row_count,
+                         int dimension, float* out);
+
+  // The same product as `multiply`, of bytes; null where the processor has no instruction for it. `rows` hold
+  // unsigned values, the panel signed ones: values 4 s to 4 s + 3 of centroid i at panel[(s * kBytePanelWidth + i) *
+  // 4], for `steps` times four values. count: 1 to kBytePanelRows. products[r * kBytePanelWidth + i].
+  void (*multiply_bytes)(const int8_t* panel, int steps, const uint8_t* const* rows, int count, int32_t* products);
+};
+
+inline constexpr int kBytePanelWidth = 32;
+inline constexpr int kBytePanelRows = 8;
+inline constexpr int kMaxPanelWidth = 48;
+inline constexpr int kMaxPanelRows = 8;
+
+// The best that this processor can run; or that named by the environment variable KITH_SIMD, for tests and comparisons,
+// where the processor can run it. Always the same.
+const Kernels& BestKernels();
+
+// Null where the processor cannot run it, or there is none of that name.
+const Kernels* FindKernels(const char* name);
+
+}  // namespace kith::retrieval
