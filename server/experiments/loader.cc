@@ -36,9 +36,7 @@ absl::StatusOr<LoadedGeneration> LoadGeneration(storage::Store* store, MemoryBud
   std::unique_ptr<retrieval::Index> index;
   const auto read_index = [&](const storage::GenerationInfo& info, retrieval::FrameView frames,
                               storage::ByteSource source) {
-    retrieval::FrameStore stored(frames.dimension);
-    stored.Append(frames);
-    auto read = retrieval::ReadIndex(source, std::move(stored), info.recipe.metric, info.report);
+    auto read = retrieval::ReadIndex(source, frames, info.recipe.metric, info.report);
     if (read.ok()) index = *std::move(read);
     return read.status();
   };

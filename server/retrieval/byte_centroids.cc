@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <functional>
 
 #include "server/retrieval/smallest.h"
 
@@ -11,25 +11,17 @@ namespace {
 
 constexpr int64_t kRowsAtOnce = 96;  // bounds the memory for scores
 constexpr int kZero = 128;           // a query's byte for 0
-constexpr float kLargestCode = 127;
-
-// More than the roundings of a score, relative to the squared norms that are in it; and where those underflow.
-constexpr float kRounding = 4e-6f;
-constexpr float kUnderflow = 1e-36f;
-
-// A float that is no smaller.
-float RoundedUp(double value) { return static_cast<float>(value * (1 + 1e-6)); }
+constexpr float kUnderflow = 1e-36f;  // of squares
 
 }  // namespace
 
 struct ByteCentroids::Scratch {
   std::vector<uint8_t> rows;
-  std::vector<Scaled> scaled;
-  std::vector<int8_t> codes;
-  std::vector<float> centred;
+  std::vector<ByteCode> codes;
   std::vector<float> scores;
   std::vector<float> best;
-  std::vector<int64_t> candidates;
+  std::vector<float> nearness;
+  std::vector<int32_t> candidates;
   std::vector<const float*> candidate_rows;
 };
 
@@ -41,7 +33,9 @@ ByteCentroids::ByteCentroids(const float* centroids, int64_t nlist, int dimensio
       dimension_(dimension),
       steps_((dimension + 3) / 4),
       is_l2_(metric == Metric::kL2),
-      mean_(dimension) {
+      rounding_(1.2e-7f * (static_cast<float>(dimension) / 16 + 16)),
+      mean_(dimension),
+      zero_(dimension) {
   for (int64_t i = 0; i < nlist; ++i) {
     for (int j = 0; j < dimension; ++j) {
       mean_[j] += (centroids[i * dimension + j] - mean_[j]) / static_cast<float>(i + 1);
@@ -49,60 +43,34 @@ ByteCentroids::ByteCentroids(const float* centroids, int64_t nlist, int dimensio
   }
   const int64_t panels = (nlist + kBytePanelWidth - 1) / kBytePanelWidth;
   panels_.resize(static_cast<size_t>(panels) * steps_ * 4 * kBytePanelWidth);
-  std::vector<float> centred(dimension);
   std::vector<int8_t> codes(dimension);
   for (int64_t i = 0; i < nlist; ++i) {
-    for (int j = 0; j < dimension; ++j) centred[j] = centroids[i * dimension + j] - mean_[j];
-    const Scaled scaled = Scale(centred.data(), codes.data());
+    const ByteCode code = kernels.encode_bytes(centroids + i * dimension, mean_.data(), dimension, codes.data());
     int8_t* panel = panels_.data() + i / kBytePanelWidth * steps_ * 4 * kBytePanelWidth;
     int32_t sum = 0;
     for (int j = 0; j < dimension; ++j) {
       panel[(static_cast<size_t>(j / 4) * kBytePanelWidth + i % kBytePanelWidth) * 4 + j % 4] = codes[j];
       sum += codes[j];
     }
-    scales_.push_back(scaled.scale);
-    norms_.push_back(is_l2_ ? scaled.squared_norm : 0);
+    scales_.push_back(code.scale);
+    norms_.push_back(is_l2_ ? code.squared_norm : 0);
     offsets_.push_back(kZero * sum);
-    largest_norm_ = std::max(largest_norm_, scaled.squared_norm);
-    largest_error_ = std::max(largest_error_, scaled.error);
+    largest_norm_ = std::max(largest_norm_, code.squared_norm);
+    largest_error_ = std::max(largest_error_, code.error);
   }
-}
-
-ByteCentroids::Scaled ByteCentroids::Scale(const float* values, int8_t* codes) const {
-  float largest = 0;
-  for (int j = 0; j < dimension_; ++j) largest = std::max(largest, std::abs(values[j]));
-  Scaled scaled;
-  scaled.scale = largest / kLargestCode;
-  const float inverse = kLargestCode / largest;
-  const bool codable = scaled.scale > std::numeric_limits<float>::min() && std::isfinite(inverse);
-  if (!codable) scaled.scale = 0;
-  float squares = 0;
-  float error = 0;
-  for (int j = 0; j < dimension_; ++j) {
-    const float code = codable ? std::nearbyint(values[j] * inverse) : 0;
-    codes[j] = static_cast<int8_t>(code);
-    const float rest = values[j] - code * scaled.scale;
-    squares += code * code;
-    error += rest * rest;
-  }
-  scaled.squared_norm = squares * scaled.scale * scaled.scale;
-  scaled.error = RoundedUp(std::sqrt(static_cast<double>(error)) * (1 + kRounding));
-  return scaled;
 }
 
 void ByteCentroids::TakeQueries(int64_t n, const float* queries, Scratch* scratch) const {
   const int stride = steps_ * 4;
-  scratch->rows.assign(n * stride, kZero);
-  scratch->scaled.resize(n);
-  scratch->codes.resize(dimension_);
-  scratch->centred.resize(dimension_);
+  // Among inner products with one query, taking the mean off the centroids changes all by the same.
+  const float* origin = is_l2_ ? mean_.data() : zero_.data();
+  scratch->rows.assign(n * stride, 0);
+  scratch->codes.resize(n);
   for (int64_t r = 0; r < n; ++r) {
-    const float* query = queries + r * dimension_;
-    // Among inner products with one query, taking the mean off the centroids changes all by the same.
-    for (int j = 0; j < dimension_; ++j) scratch->centred[j] = is_l2_ ? query[j] - mean_[j] : query[j];
-    scratch->scaled[r] = Scale(scratch->centred.data(), scratch->codes.data());
     uint8_t* row = scratch->rows.data() + r * stride;
-    for (int j = 0; j < dimension_; ++j) row[j] = static_cast<uint8_t>(scratch->codes[j] + kZero);
+    scratch->codes[r] =
+        kernels_.encode_bytes(queries + r * dimension_, origin, dimension_, reinterpret_cast<int8_t*>(row));
+    for (int j = 0; j < stride; ++j) row[j] ^= kZero;  // adds it to a signed byte
   }
 }
 
@@ -122,7 +90,7 @@ void ByteCentroids::Score(int64_t n, Scratch* scratch) const {
       for (int r = 0; r < count; ++r) rows[r] = scratch->rows.data() + (row + r) * stride;
       kernels_.multiply_bytes(panel, steps_, rows, count, products);
       for (int r = 0; r < count; ++r) {
-        const float factor = sign * scratch->scaled[row + r].scale;
+        const float factor = sign * scratch->codes[row + r].scale;
         float* out = scratch->scores.data() + (row + r) * nlist_ + first;
         for (int64_t i = 0; i < centroids; ++i) {
           const auto product = static_cast<float>(products[r * kBytePanelWidth + i] - offsets_[first + i]);
@@ -134,43 +102,41 @@ void ByteCentroids::Score(int64_t n, Scratch* scratch) const {
 }
 
 // The score that a centroid can have at most, if it is no farther than one with `score`.
-float ByteCentroids::Limit(const Scaled& query, float score) const {
-  const float rounding = kRounding * (query.squared_norm + largest_norm_) + kUnderflow;
+float ByteCentroids::Limit(const ByteCode& query, float score) const {
+  const float rounding = rounding_ * (query.squared_norm + largest_norm_) + kUnderflow;
+  const float query_error = query.error * (1 + rounding_) + rounding_ * std::sqrt(query.squared_norm);
+  const float centroid_error = largest_error_ * (1 + rounding_) + rounding_ * std::sqrt(largest_norm_);
   if (is_l2_) {
     // The distance of two vectors and that of their bytes differ by their errors at most.
     const float distance = std::sqrt(std::max(0.0f, score + query.squared_norm) + rounding);
-    const float limit = distance + 2 * (query.error + largest_error_);
-    return limit * limit * (1 + kRounding) + rounding - query.squared_norm;
+    const float limit = distance + 2 * (query_error + centroid_error);
+    return limit * limit * (1 + rounding_) + rounding - query.squared_norm;
   }
   // |q c - q' c'| <= |q - q'| |c| + |q'| |c - c'|
   const float error =
-      query.error * (std::sqrt(largest_norm_) + largest_error_) + std::sqrt(query.squared_norm) * largest_error_;
-  return score + 2 * error * (1 + kRounding) + rounding;
+      query_error * (std::sqrt(largest_norm_) + centroid_error) + std::sqrt(query.squared_norm) * centroid_error;
+  return score + 2 * error * (1 + rounding_) + rounding;
 }
 
-void ByteCentroids::NearestOf(const float* query, const Scaled& scaled, const float* scores, int nprobe,
+void ByteCentroids::NearestOf(const float* query, const ByteCode& code, const float* scores, int nprobe,
                               Scratch* scratch, int64_t* ids, float* distances) const {
-  Smallest({scores, static_cast<size_t>(nlist_)}, nprobe, ids, &scratch->best);
-  const float limit = Limit(scaled, scratch->best.back());
-  scratch->candidates.clear();
-  scratch->candidate_rows.clear();
-  for (int64_t i = 0; i < nlist_; ++i) {
-    if (scores[i] > limit) continue;
-    scratch->candidates.push_back(i);
-    scratch->candidate_rows.push_back(centroids_ + i * dimension_);
+  Smallest(kernels_, {scores, static_cast<size_t>(nlist_)}, nprobe, ids, &scratch->best);
+  scratch->candidates.resize(nlist_);
+  int32_t* candidates = scratch->candidates.data();
+  const int count =
+      kernels_.at_most(scores, static_cast<int>(nlist_), Limit(code, scratch->best.back()), candidates);
+  scratch->candidate_rows.resize(count);
+  for (int i = 0; i < count; ++i) {
+    scratch->candidate_rows[i] = centroids_ + static_cast<int64_t>(candidates[i]) * dimension_;
   }
-  const auto count = static_cast<int>(scratch->candidates.size());
-  scratch->best.resize(count);
-  float* exact = scratch->best.data();
+  scratch->nearness.resize(count);
+  float* nearness = scratch->nearness.data();
   const auto compare = is_l2_ ? kernels_.squared_distances : kernels_.inner_products;
-  compare(&query, 1, scratch->candidate_rows.data(), count, dimension_, exact);
-  std::vector<float> nearness(exact, exact + count);
-  if (!is_l2_) {
-    for (float& value : nearness) value = -value;
-  }
-  Smallest(nearness, nprobe, ids, &scratch->best);
+  compare(&query, 1, scratch->candidate_rows.data(), count, dimension_, nearness);
+  if (!is_l2_) std::transform(nearness, nearness + count, nearness, std::negate<>());
+  Smallest(kernels_, scratch->nearness, nprobe, ids, &scratch->best);
   for (int p = 0; p < nprobe; ++p) {
-    ids[p] = scratch->candidates[ids[p]];
+    ids[p] = candidates[ids[p]];
     distances[p] = is_l2_ ? scratch->best[p] : -scratch->best[p];
   }
 }
@@ -183,7 +149,7 @@ void ByteCentroids::Nearest(int64_t n, const float* queries, int nprobe, int64_t
     TakeQueries(count, rows, &scratch);
     Score(count, &scratch);
     for (int64_t r = 0; r < count; ++r) {
-      NearestOf(rows + r * dimension_, scratch.scaled[r], scratch.scores.data() + r * nlist_, nprobe, &scratch,
+      NearestOf(rows + r * dimension_, scratch.codes[r], scratch.scores.data() + r * nlist_, nprobe, &scratch,
                 ids + (first + r) * nprobe, distances + (first + r) * nprobe);
     }
   }
@@ -191,7 +157,7 @@ void ByteCentroids::Nearest(int64_t n, const float* queries, int nprobe, int64_t
 
 int64_t ByteCentroids::bytes() const {
   return static_cast<int64_t>(panels_.size() + (scales_.size() + norms_.size() + offsets_.size()) * sizeof(float) +
-                              mean_.size() * sizeof(float));
+                              (mean_.size() + zero_.size()) * sizeof(float));
 }
 
 }  // namespace kith::retrieval

@@ -20,20 +20,12 @@ class ByteCentroids : public Centroids {
   int64_t bytes() const override;
 
  private:
-  // A vector v as scale * codes, with |v - scale * codes| = error.
-  struct Scaled {
-    float scale = 0;
-    float squared_norm = 0;  // of scale * codes
-    float error = 0;
-  };
   struct Scratch;
 
-  // Of values[dimension_]; codes are -127 to 127.
-  Scaled Scale(const float* values, int8_t* codes) const;
   void TakeQueries(int64_t n, const float* queries, Scratch* scratch) const;
   void Score(int64_t n, Scratch* scratch) const;
-  float Limit(const Scaled& query, float score) const;
-  void NearestOf(const float* query, const Scaled& scaled, const float* scores, int nprobe, Scratch* scratch,
+  float Limit(const ByteCode& query, float score) const;
+  void NearestOf(const float* query, const ByteCode& code, const float* scores, int nprobe, Scratch* scratch,
                  int64_t* ids, float* distances) const;
 
   const Kernels& kernels_;
@@ -42,7 +34,9 @@ class ByteCentroids : public Centroids {
   const int dimension_;
   const int steps_;  // of four values
   const bool is_l2_;
+  const float rounding_;          // more than that of a sum over a vector, relative to the sum of its terms' sizes
   std::vector<float> mean_;       // of the centroids: what is coded are the differences from it, which are smaller
+  std::vector<float> zero_;       // inner products leave the queries where they are
   std::vector<int8_t> panels_;    // one after the other, see Kernels::multiply_bytes; zeros behind the last centroid
   std::vector<float> scales_;     // for each centroid
   std::vector<float> norms_;      // for each centroid, squared, of what is coded; for L2

@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "server/retrieval/centroids.h"
+#include "server/retrieval/flat_lists.h"
 #include "server/retrieval/kernels/kernels.h"
+#include "server/retrieval/list_search.h"
 
 namespace kith::retrieval {
 namespace {
@@ -107,6 +109,9 @@ void SearchLists(const faiss::IndexIVF& index, const Centroids* centroids, int64
   std::vector<int64_t> assigned(n * params.nprobe);
   std::vector<float> coarse_distances(n * params.nprobe);
   centroids->Nearest(n, queries, params.nprobe, assigned.data(), coarse_distances.data());
+  if (const auto flat = FlatLists::Of(index)) {
+    return SearchFlatLists(*flat, BestKernels(), n, queries, params.nprobe, assigned.data(), params.k, distances, ids);
+  }
   faiss::IndexIVFStats stats;  // instead of faiss's global ones, which are not for several threads
   index.search_preassigned(n, queries, params.k, assigned.data(), coarse_distances.data(), distances, ids, false,
                            &lists, &stats);

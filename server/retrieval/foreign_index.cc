@@ -242,9 +242,7 @@ absl::StatusOr<std::unique_ptr<Index>> AdoptIndex(absl::FunctionRef<absl::Status
     return recall.status();
   });
   if (!status.ok()) return InternalAsBadIndex(status);
-  FrameStore stored(frames.dimension);
-  stored.Append(frames);
-  return std::make_unique<Index>(std::move(index), std::move(stored), metric, std::move(report));
+  return std::make_unique<Index>(std::move(index), frames, metric, std::move(report));
 }
 
 }  // namespace kith::retrieval

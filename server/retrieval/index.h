@@ -19,7 +19,8 @@
 
 namespace faiss {
 struct Index;
-}
+struct IndexIVF;
+}  // namespace faiss
 
 namespace kith::retrieval {
 
@@ -31,7 +32,7 @@ class Index {
  public:
   // `index` holds one vector for each row of `frames`, in order, in the metric's own space. BuildIndex and ReadIndex
   // make these.
-  Index(std::unique_ptr<faiss::Index> index, FrameStore frames, Metric metric, BuildReport report);
+  Index(std::unique_ptr<faiss::Index> index, FrameView frames, Metric metric, BuildReport report);
   ~Index();
 
   // BAD_PARAMETER where k is below 1, or where nprobe or k_factor is out of range or means nothing to this index.
@@ -79,6 +80,7 @@ class Index {
 
   // Vectors as the index holds them: `frames` themselves, or in `scratch` at norm 1 for cosine.
   const float* InMetricSpace(FrameView frames, std::vector<float>* scratch) const;
+  void FindLists(const faiss::IndexIVF& index, int64_t n, const float* vectors, int64_t* lists) const;
   void AppendPart(FrameView frames, const float* vectors);
 
   // Constant after construction.
@@ -94,9 +96,9 @@ class Index {
   // A writer holds gate_ while it waits, so that a steady stream of readers cannot starve it.
   mutable std::mutex gate_;
   mutable std::shared_mutex mutex_;
-  std::unique_ptr<faiss::Index> index_;  // contents guarded by mutex_
-  FrameStore frames_;                    // guarded by mutex_
-  std::atomic<int64_t> stored_;          // frames_.rows(), for those without the lock
+  const std::unique_ptr<faiss::Index> index_;  // contents guarded by mutex_
+  const std::unique_ptr<FrameStore> frames_;   // contents guarded by mutex_
+  std::atomic<int64_t> stored_;                // rows, for those without the lock
 };
 
 }  // namespace kith::retrieval

@@ -64,7 +64,7 @@ void PackedCentroids::Nearest(int64_t n, const float* queries, int nprobe, int64
     Score(queries + first * dimension_, count, scores.data());
     for (int64_t r = 0; r < count; ++r) {
       const int64_t out = (first + r) * nprobe;
-      Smallest({scores.data() + r * nlist_, static_cast<size_t>(nlist_)}, nprobe, ids + out, &best);
+      Smallest(kernels_, {scores.data() + r * nlist_, static_cast<size_t>(nlist_)}, nprobe, ids + out, &best);
       const float norm = is_l2_ ? SquaredNorm(queries + (first + r) * dimension_, dimension_) : 0;
       for (int p = 0; p < nprobe; ++p) distances[out + p] = is_l2_ ? std::max(0.0f, norm + best[p]) : -best[p];
     }

@@ -8,6 +8,13 @@
 
 namespace kith::retrieval {
 
+// A vector v as scale * codes, with |v - scale * codes| = error.
+struct ByteCode {
+  float scale;
+  float squared_norm;  // of scale * codes
+  float error;
+};
+
 // All functions are thread-safe. What they give for a pair of rows does not depend, to the bit, on what else is in the
 // call: each sum is taken in the same order.
 struct Kernels {
@@ -25,10 +32,19 @@ struct Kernels {
   void (*inner_products)(const float* const* queries, int query_count, const float* const* rows, int row_count,
                          int dimension, float* out);
 
+  // out = the sum of weights[i] * rows[i].
+  void (*weighted_sum)(const float* const* rows, const float* weights, int count, int dimension, float* out);
+
+  // The places of the scores that are at most `limit`, in order, into found[count]; returns how many.
+  int (*at_most)(const float* scores, int count, float limit, int32_t* found);
+
   // The same product as `multiply`, of bytes; null where the processor has no instruction for it. `rows` hold
   // unsigned values, the panel signed ones: values 4 s to 4 s + 3 of centroid i at panel[(s * kBytePanelWidth + i) *
   // 4], for `steps` times four values. count: 1 to kBytePanelRows. products[r * kBytePanelWidth + i].
   void (*multiply_bytes)(const int8_t* panel, int steps, const uint8_t* const* rows, int count, int32_t* products);
+
+  // values - origin as codes of -127 to 127; null where multiply_bytes is. `dimension` values each.
+  ByteCode (*encode_bytes)(const float* values, const float* origin, int dimension, int8_t* codes);
 };
 
 inline constexpr int kBytePanelWidth = 32;

@@ -121,6 +121,51 @@ void Compare(const float* const* queries, int query_count, const float* const* r
   }
 }
 
+// --- weighted_sum
+
+template <typename Vector>
+void WeightedSum(const float* const* rows, const float* weights, int count, int dimension, float* out) {
+  const int whole = dimension - dimension % kWidth<Vector>;
+  for (int j = 0; j < whole; j += kWidth<Vector>) {
+    Vector sum = {};
+    for (int i = 0; i < count; ++i) sum += Load<Vector>(rows[i] + j) * weights[i];
+    __builtin_memcpy(out + j, &sum, sizeof(sum));
+  }
+  for (int j = whole; j < dimension; ++j) {
+    float sum = 0;
+    for (int i = 0; i < count; ++i) sum += rows[i][j] * weights[i];
+    out[j] = sum;
+  }
+}
+
+// --- at_most
+
+// By blocks, most of which have none.
+template <typename Vector>
+int AtMost(const float* scores, int count, float limit, int32_t* found) {
+  constexpr int kBlock = 4 * kWidth<Vector>;
+  int hits = 0;
+  for (int first = 0; first < count; first += kBlock) {
+    const int end = first + kBlock < count ? first + kBlock : count;
+    if (end - first == kBlock) {
+      auto any = Load<Vector>(scores + first) <= limit;
+#pragma GCC unroll 3
+      for (int v = 1; v < 4; ++v) any |= Load<Vector>(scores + first + v * kWidth<Vector>) <= limit;
+      int64_t lanes[kWidth<Vector> / 2];
+      __builtin_memcpy(lanes, &any, sizeof(any));
+      int64_t all = 0;
+#pragma GCC unroll 8
+      for (const int64_t lane : lanes) all |= lane;
+      if (all == 0) continue;
+    }
+    for (int i = first; i < end; ++i) {
+      found[hits] = i;
+      hits += scores[i] <= limit ? 1 : 0;
+    }
+  }
+  return hits;
+}
+
 template <typename Vector, int kVectors, int kRows>
 constexpr Kernels MakeKernels(const char* name) {
   static_assert(kVectors * kWidth<Vector> <= kMaxPanelWidth && kRows <= kMaxPanelRows, "buffers are made for these");
@@ -130,6 +175,9 @@ constexpr Kernels MakeKernels(const char* name) {
           Multiply<Vector, kVectors, kRows>,
           Compare<Vector, SquaredDifference>,
           Compare<Vector, Product>,
+          WeightedSum<Vector>,
+          AtMost<Vector>,
+          nullptr,
           nullptr};
 }
 
