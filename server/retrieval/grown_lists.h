@@ -33,7 +33,7 @@ class GrownLists {
   std::vector<List> lists_;
 };
 
-// Gives back the room that lists have left, after many additions about a quarter of all. Nobody searches meanwhile.
+// Gives back the room that faiss leaves at the end of lists, up to as much again. Nobody searches meanwhile.
 void ShrinkLists(faiss::IndexIVF* index);
 
 }  // namespace kith::retrieval

@@ -32,7 +32,7 @@ struct Kernels {
   void (*inner_products)(const float* const* queries, int query_count, const float* const* rows, int row_count,
                          int dimension, float* out);
 
-  // out = the sum of weights[i] * rows[i].
+  // out = the sum of weights[i] * rows[i]; may be one of the rows.
   void (*weighted_sum)(const float* const* rows, const float* weights, int count, int dimension, float* out);
 
   // The places of the scores that are at most `limit`, in order, into found[count]; returns how many.
