@@ -36,11 +36,13 @@ Values Compare(decltype(Kernels::inner_products) fast, double (*term)(double, do
 }
 
 Values Dots(const float* row, absl::Span<const float* const> rows, size_t size) {
-  return Compare(BestKernels().inner_products, [](double x, double y) { return x * y; }, row, rows, size);
+  return Compare(
+      BestKernels().inner_products, [](double x, double y) { return x * y; }, row, rows, size);
 }
 
 Values SquaredDistances(const float* row, absl::Span<const float* const> rows, size_t size) {
-  return Compare(BestKernels().squared_distances, [](double x, double y) { return (x - y) * (x - y); }, row, rows, size);
+  return Compare(
+      BestKernels().squared_distances, [](double x, double y) { return (x - y) * (x - y); }, row, rows, size);
 }
 
 // out = sum of weights[i] * rows[i]

@@ -9,8 +9,8 @@
 namespace kith::retrieval {
 namespace {
 
-constexpr int64_t kRowsAtOnce = 96;  // bounds the memory for scores
-constexpr int kZero = 128;           // a query's byte for 0
+constexpr int64_t kRowsAtOnce = 96;   // bounds the memory for scores
+constexpr int kZero = 128;            // a query's byte for 0
 constexpr float kUnderflow = 1e-36f;  // of squares
 
 }  // namespace
@@ -123,8 +123,7 @@ void ByteCentroids::NearestOf(const float* query, const ByteCode& code, const fl
   Smallest(kernels_, {scores, static_cast<size_t>(nlist_)}, nprobe, ids, &scratch->best);
   scratch->candidates.resize(nlist_);
   int32_t* candidates = scratch->candidates.data();
-  const int count =
-      kernels_.at_most(scores, static_cast<int>(nlist_), Limit(code, scratch->best.back()), candidates);
+  const int count = kernels_.at_most(scores, static_cast<int>(nlist_), Limit(code, scratch->best.back()), candidates);
   scratch->candidate_rows.resize(count);
   for (int i = 0; i < count; ++i) {
     scratch->candidate_rows[i] = centroids_ + static_cast<int64_t>(candidates[i]) * dimension_;

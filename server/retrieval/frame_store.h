@@ -3,10 +3,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "server/retrieval/frames.h"
+#include "server/retrieval/recipe.h"
 
 namespace faiss {
 struct Index;
@@ -27,6 +28,9 @@ class FrameStore {
   virtual int64_t rows() const = 0;
   virtual int64_t bytes() const = 0;  // of memory, besides the index
 };
+
+// Whether MakeFrameStore finds the frames in such an index, as far as its factory string and metric tell.
+bool KeepsFramesOnce(absl::string_view factory, Metric metric);
 
 // For the `frames` that `index`, which has to stay, holds. Where its lists are of these very vectors they are read
 // there; of all others the store has a copy.

@@ -80,9 +80,8 @@ std::vector<Probe> GroupedByList(int64_t n, int nprobe, const int64_t* assigned)
   for (int64_t i = 0; i < n * nprobe; ++i) {
     if (assigned[i] >= 0) probes.push_back({assigned[i], i / nprobe});
   }
-  std::sort(probes.begin(), probes.end(), [](const Probe& a, const Probe& b) {
-    return a.list != b.list ? a.list < b.list : a.query < b.query;
-  });
+  std::sort(probes.begin(), probes.end(),
+            [](const Probe& a, const Probe& b) { return a.list != b.list ? a.list < b.list : a.query < b.query; });
   return probes;
 }
 

@@ -13,8 +13,8 @@
 namespace kith::retrieval {
 
 // The k nearest of each of `n` queries, of lists.dimension() finite values, among the vectors in those of its nprobe
-// `assigned` lists (below 0: none): n x k squared L2 distances or inner products and ids, the nearest first, of those as
-// near as each other the lower id; id -1 where there are fewer. What a query gets does not depend on the others.
+// `assigned` lists (below 0: none): n x k squared L2 distances or inner products and ids, the nearest first, of those
+// as near as each other the lower id; id -1 where there are fewer. What a query gets does not depend on the others.
 // Thread-safe beside other searches; throws std::bad_alloc.
 void SearchFlatLists(const FlatLists& lists, const Kernels& kernels, int64_t n, const float* queries, int nprobe,
                      const int64_t* assigned, int k, float* distances, int64_t* ids);

@@ -125,8 +125,8 @@ TEST(SerializeTest, AFailingSinkEndsItWithItsOwnStatus) {
 
 TEST(SerializeTest, AFailingSourceEndsItWithItsOwnStatus) {
   const absl::Status broken = Error(Reason::kStorage, "the disk is broken");
-  const auto index =
-      ReadIndex([&](absl::Span<char>) -> absl::StatusOr<size_t> { return broken; }, FrameView{nullptr, 0, 32}, Metric::kL2, {});
+  const auto index = ReadIndex([&](absl::Span<char>) -> absl::StatusOr<size_t> { return broken; },
+                               FrameView{nullptr, 0, 32}, Metric::kL2, {});
   EXPECT_EQ(index.status(), broken);
 }
 

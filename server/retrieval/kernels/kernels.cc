@@ -30,7 +30,7 @@ constexpr Level kLevels[] = {
     {&kBaselineKernels, Always}};
 
 const Kernels* Choose() {
-  const char* asked = std::getenv("KITH_SIMD");
+  const char* asked = std::getenv(kSimdVariable);
   const Kernels* found = asked == nullptr ? nullptr : FindKernels(asked);
   if (found != nullptr) return found;
   for (const Level& level : kLevels) {

@@ -52,8 +52,10 @@ inline constexpr int kBytePanelRows = 8;
 inline constexpr int kMaxPanelWidth = 48;
 inline constexpr int kMaxPanelRows = 8;
 
-// The best that this processor can run; or that named by the environment variable KITH_SIMD, for tests and comparisons,
-// where the processor can run it. Always the same.
+inline constexpr char kSimdVariable[] = "KITH_SIMD";  // in the environment
+
+// The best that this processor can run; or that which kSimdVariable names, for tests and comparisons, where the
+// processor can run it. Always the same.
 const Kernels& BestKernels();
 
 // Null where the processor cannot run it, or there is none of that name.
