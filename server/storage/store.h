@@ -118,6 +118,10 @@ class Store {
       std::string_view name, std::optional<int64_t> generation,
       absl::FunctionRef<absl::Status(const GenerationInfo&, retrieval::FrameView, ByteSource)> read_index);
 
+  // Reads the current generation whole and checks all of it, as Load does, but for what the index means. Keeps nothing
+  // of it in memory. EXPERIMENT_NOT_FOUND.
+  absl::Status Verify(std::string_view name);
+
   // Writes a snapshot of the first frames.rows rows of `generation` in place of its snapshot and forgets the additions
   // that are in it; those after them stay, as does the generation's number. Nothing is done where no addition would be
   // forgotten. `write_index` as for CommitGeneration.
