@@ -137,7 +137,9 @@ class Store {
   absl::Status Delete(std::string_view name);
 
   // Gives a tar of the data folder as it stands at one moment to the sink, while all else goes on: unpacked it is a
-  // data folder. What it refers to is not removed meanwhile. The sink's error ends the call.
+  // data folder. What it refers to is not removed meanwhile. The sink's error ends the call. Generations that turn out
+  // damaged are left out, and named; where that is the current one, the sound one that was current last is in its place
+  // there, as after a rollback.
   absl::StatusOr<BackupSummary> WriteBackup(ByteSink sink);
 
   // Puts the experiments of such a tar into this store, with their kept generations, additions, request ids and pins;
