@@ -35,7 +35,7 @@ struct Store::State {
   // The generation asked for, or the current one. Errors as Load.
   absl::StatusOr<OpenedGeneration> OpenGeneration(std::string_view name, std::optional<int64_t> number);
 
-  // Steps of a Restore, see store_backup.cc. The copies are in the order of the generations; all or none.
+  // Steps of a Restore, see store_restore.cc. The copies are in the order of the generations; all or none.
   absl::StatusOr<std::vector<SnapshotEntry>> CopySnapshots(const StoredExperiment& experiment,
                                                            const SnapshotStore& from);
   absl::StatusOr<ExperimentRecord> RestoreOne(const StoredExperiment& experiment, const CatalogueView& view,
