@@ -25,8 +25,8 @@ class TarWriter {
 
   absl::Status AddFolder(const std::string& path);
 
-  // Takes `source` to its end. The source's error, or DATA_LOSS where it does not give `size` bytes: then zeros stand for
-  // the rest, and the tar can go on.
+  // Takes `source` to its end. The source's error, or DATA_LOSS where it does not give `size` bytes: then zeros stand
+  // for the rest, and the tar can go on.
   absl::Status AddFile(const std::string& path, int64_t size, ByteSource source);
 
   // Writes the end of the archive. Without it the tar is not whole.
