@@ -329,11 +329,9 @@ void Registry::SetPinned(const std::string& name, bool pinned, OnChanged done) {
 void Registry::Rollback(const std::string& name, std::optional<int64_t> to, OnChanged done) {
   const auto found = FindExperiment(name);
   if (!found.ok()) return done(found.status());
-  (*found)->work.Run(
-      [this, experiment = *found, to, done = std::move(done)] {
-        done(OrFault([&] { return RollBackNow(experiment, to); }));
-      },
-      Pace::kLong);
+  (*found)->work.Run([this, experiment = *found, to,
+                      done = std::move(done)] { done(OrFault([&] { return RollBackNow(experiment, to); })); },
+                     Pace::kLong);
 }
 
 absl::StatusOr<Description> Registry::RollBackNow(const Pointer& experiment, std::optional<int64_t> to) {

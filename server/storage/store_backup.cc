@@ -40,7 +40,7 @@ absl::Status AddSnapshot(const SnapshotStore& snapshots, const SnapshotEntry& en
   const auto snapshot = snapshots.Read(entry);
   if (!snapshot.ok()) return snapshot.status();
   const std::string folder = absl::StrCat(kSnapshotsFolder, "/", entry.name);
-  const absl::Status status = tar->AddFolder(folder);
+  absl::Status status = tar->AddFolder(folder);
   if (!status.ok()) return status;
   return (*snapshot)->ReadFiles([&](std::string_view file, int64_t size, ByteSource source) {
     return tar->AddFile(absl::StrCat(folder, "/", std::string(file)), size, source);
@@ -79,7 +79,7 @@ class Packer {
       if (!*whole) damaged.emplace_back(&experiment, std::move(generations));
     }
     for (const auto& [experiment, generations] : damaged) {
-      const absl::Status status = copy_.catalogue->Forget(*experiment, generations, now_);
+      absl::Status status = copy_.catalogue->Forget(*experiment, generations, now_);
       if (!status.ok()) return status;
     }
     return absl::OkStatus();

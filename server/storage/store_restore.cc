@@ -41,6 +41,7 @@ std::vector<std::string> NamesOf(const Experiments& experiments) {
 absl::Status Interrupted(const absl::Status& status, const std::vector<std::string>& restored) {
   if (restored.empty()) return status;
   std::vector<std::string> quoted;
+  quoted.reserve(restored.size());
   for (const std::string& name : restored) quoted.push_back(Quoted(name));
   absl::Status told(status.code(), absl::StrCat(std::string(status.message()),
                                                 "; restored before that: ", absl::StrJoin(quoted, ", ")));
