@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/retrieval/grown_lists.h"
 #include "server/retrieval/guard.h"
 #include "server/retrieval/normalize.h"
 #include "server/retrieval/one_thread.h"
@@ -181,9 +182,8 @@ class Build {
     // In the file as well, for those who read it with faiss.
     if (lists != nullptr) lists->nprobe = static_cast<size_t>(choice->nprobe);
     if (refined != nullptr) refined->k_factor = plan.k_factor;
-    FrameStore stored(frames_.dimension);
-    stored.Append(frames_);
-    return std::make_unique<Index>(std::move(index_), std::move(stored), metric_, std::move(report));
+    if (lists != nullptr) ShrinkLists(lists);
+    return std::make_unique<Index>(std::move(index_), frames_, metric_, std::move(report));
   }
 
   FrameView frames_;
