@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 namespace kith::bench {
 
@@ -64,6 +65,28 @@ int64_t Server::StatusField(const std::string& field) const {
 int64_t Server::PeakMemory() const { return StatusField("VmHWM:"); }
 int64_t Server::Memory() const { return StatusField("VmRSS:"); }
 void Server::ForgetPeak() const { std::ofstream("/proc/" + std::to_string(pid_) + "/clear_refs") << "5"; }
+
+ServerUse Server::Use() const {
+  ServerUse use;
+  const std::string process = "/proc/" + std::to_string(pid_);
+  std::string stat;
+  std::getline(std::ifstream(process + "/stat"), stat);
+  std::istringstream fields(stat.substr(stat.rfind(')') + 2));
+  std::string skipped;
+  for (int field = 3; field < 14; ++field) fields >> skipped;
+  int64_t utime = 0;
+  int64_t stime = 0;
+  fields >> utime >> stime;
+  use.cpu_seconds = static_cast<double>(utime + stime) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  for (const auto& thread : std::filesystem::directory_iterator(process + "/task")) {
+    std::ifstream status(thread.path() / "status");
+    for (std::string word; status >> word;) {
+      int64_t switches = 0;
+      if (word == "voluntary_ctxt_switches:" && status >> switches) use.sleeps += switches;
+    }
+  }
+  return use;
+}
 
 double Percentile(std::vector<double>* times, double share) {
   std::sort(times->begin(), times->end());

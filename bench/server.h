@@ -11,6 +11,12 @@
 
 namespace kith::bench {
 
+// Of the server's process, since it was started.
+struct ServerUse {
+  double cpu_seconds = 0;
+  int64_t sleeps = 0;  // voluntary context switches of its threads
+};
+
 [[noreturn]] void Die(const std::string& why);
 
 // kithd on a free port over a folder of its own, which goes with it.
@@ -28,6 +34,7 @@ class Server {
   int64_t PeakMemory() const;
   int64_t Memory() const;
   void ForgetPeak() const;
+  ServerUse Use() const;
 
  private:
   int64_t StatusField(const std::string& field) const;

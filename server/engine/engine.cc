@@ -45,7 +45,7 @@ absl::Status SearchBatch(const std::vector<Slice>& batch) {
 
 }  // namespace
 
-Engine::Engine(const EngineOptions& options) : queue_(options.queue_rows, options.batch_rows) {
+Engine::Engine(const EngineOptions& options) : queue_(options.queue_rows, options.batch_rows, options.threads) {
   threads_.reserve(options.threads + 1);
   for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { Work(); });
   threads_.emplace_back([this] { WatchDeadlines(); });
@@ -55,20 +55,23 @@ Engine::~Engine() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;
+    while (ClaimSleeper()) work_.Post();
   }
-  work_.notify_all();
   deadlines_.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
 
 absl::Status Engine::Submit(Job job) {
+  bool wake_worker = false;
   bool wake_watch = false;
+  const TimePoint now = Clock::now();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     wake_watch = job.deadline < watched_until_;
-    if (absl::Status status = queue_.Push(std::move(job)); !status.ok()) return status;
+    if (absl::Status status = queue_.Push(std::move(job), now); !status.ok()) return status;
+    wake_worker = ClaimSleeper();
   }
-  work_.notify_one();
+  if (wake_worker) work_.Post();
   if (wake_watch) deadlines_.notify_one();
   return absl::OkStatus();
 }
@@ -82,17 +85,28 @@ absl::StatusOr<std::shared_ptr<void>> Engine::HoldRows(int64_t rows) {
   });
 }
 
+bool Engine::ClaimSleeper() {
+  if (sleeping_ == 0) return false;
+  --sleeping_;
+  return true;
+}
+
 void Engine::Work() {
   retrieval::SetThreadsOfThisThread(1);
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
-    work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-    if (queue_.empty()) return;  // stopping, and nothing is left
+    while (queue_.empty()) {
+      if (stopping_) return;
+      ++sleeping_;
+      lock.unlock();
+      work_.Wait();
+      lock.lock();
+    }
     std::vector<std::shared_ptr<Task>> given_up;
     const std::vector<Slice> batch = queue_.TakeBatch(Clock::now(), &given_up);
-    const bool more = !queue_.empty();
+    const bool wake_worker = !queue_.empty() && ClaimSleeper();
     lock.unlock();
-    if (more) work_.notify_one();
+    if (wake_worker) work_.Post();
     ReportDone(given_up);
     if (!batch.empty()) RunBatch(batch);
     lock.lock();
@@ -100,6 +114,7 @@ void Engine::Work() {
 }
 
 void Engine::RunBatch(const std::vector<Slice>& batch) {
+  const TimePoint start = Clock::now();
   absl::Status status;
   try {
     status = SearchBatch(batch);
@@ -110,7 +125,9 @@ void Engine::RunBatch(const std::vector<Slice>& batch) {
   }
   std::vector<std::shared_ptr<Task>> finished;
   {
+    const Clock::duration taken = Clock::now() - start;
     const std::lock_guard<std::mutex> lock(mutex_);
+    queue_.Measured(batch, taken);
     for (const Slice& slice : batch) {
       if (queue_.Complete(slice, status)) finished.push_back(slice.task);
     }

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "server/engine/batch_queue.h"
 #include "server/engine/job.h"
+#include "server/engine/semaphore.h"
 
 namespace kith::engine {
 
@@ -30,8 +31,8 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Queues the job, or says at once why not: OVERLOADED. Then job.done is not called. Never blocks for longer than a
-  // push takes; job's functions are called by the engine's own threads, never from here.
+  // Queues the job, or says at once why not: OVERLOADED, LATE (see BatchQueue::Push). Then job.done is not called.
+  // Never blocks for longer than a push takes; job's functions are called by the engine's own threads, never from here.
   absl::Status Submit(Job job);
 
   // Counts rows that wait for something else among those that may wait here, until the result is let go, which is
@@ -41,10 +42,13 @@ class Engine {
  private:
   void Work();
   void WatchDeadlines();
+  // Whether there is one to be woken, which is then for the caller to do. With mutex_ held.
+  bool ClaimSleeper();
   void RunBatch(const std::vector<Slice>& batch);
 
   std::mutex mutex_;
-  std::condition_variable work_;       // the queue is not empty, or stopping_
+  Semaphore work_;                     // posted once for each worker that is to wake
+  int sleeping_ = 0;                   // workers that wait for work_ and were not woken; guarded by mutex_
   std::condition_variable deadlines_;  // a deadline before watched_until_ came in, or stopping_
   BatchQueue queue_;                   // guarded by mutex_
   bool stopping_ = false;              // guarded by mutex_

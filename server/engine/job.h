@@ -18,6 +18,7 @@ struct Job {
   retrieval::SearchParams params;  // from index->Resolve
   retrieval::FrameView queries;    // at least one row; stays valid until `done`
   TimePoint deadline = kNoDeadline;
+  uint64_t source = 0;              // who sent it, as any number; the workers' time is shared out among those that wait
   std::function<bool()> cancelled;  // may be empty; asked before rows are taken up
 
   // Takes the neighbours of rows first_row to first_row + neighbors.rows - 1. Called by workers for each part of the

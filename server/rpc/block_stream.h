@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -56,8 +57,9 @@ struct StreamOptions {
 template <typename Kind>
 class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>, public Drainable {
  public:
-  BlockStream(const Context& context, StreamSet* streams, CallGate::Pass pass)
-      : pass_(std::move(pass)), context_(context), streams_(streams) {
+  // `source`: SourceOf the call.
+  BlockStream(const Context& context, StreamSet* streams, uint64_t source, CallGate::Pass pass)
+      : pass_(std::move(pass)), context_(context), streams_(streams), source_(source) {
     if (absl::Status status = streams_->Enter(this); !status.ok()) {
       entered_ = false;
       finished_ = true;
@@ -175,6 +177,7 @@ class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typen
   absl::Status Start(const std::shared_ptr<Block>& block, TimePoint received) {
     BlockCall call;
     if (options_->budget) call.deadline = received + *options_->budget;
+    call.source = source_;
     call.cancelled = [this] { return cancelled_.load(); };
     call.done = [this, block = block.get()](const absl::Status& status) { Answer(block, status); };
     return Kind::Start(context_, options_->block, block->request.frames(), std::move(call), &block->response);
@@ -218,6 +221,7 @@ class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typen
   const CallGate::Pass pass_;
   const Context& context_;
   StreamSet* const streams_;
+  const uint64_t source_;
   bool entered_ = true;
   std::optional<StreamOptions> options_;  // set by the first message, constant afterwards
   std::shared_ptr<Block> incoming_;       // belongs to the read that is under way

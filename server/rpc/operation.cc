@@ -29,6 +29,7 @@ absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions
   if (!queries.ok()) return queries.status();
   block.job.queries = *queries;
   block.job.deadline = call->deadline;
+  block.job.source = call->source;
   block.job.cancelled = std::move(call->cancelled);
   block.job.done = std::move(call->done);
   return block;
@@ -59,13 +60,16 @@ absl::Status SubmitSearch(const Context& context, const BlockOptions& options, c
   const int k = block->job.params.k;
   response->set_k(k);
   response->set_generation(block->generation->number);
-  // Made by a worker: an answer can have many megabytes.
-  auto room = std::make_shared<std::once_flag>();
+  // Made by a worker: an answer can have many megabytes. (A once_flag would be a system call for every block.)
+  auto room = std::make_shared<std::mutex>();
   block->job.consume = [=](int64_t first_row, retrieval::NeighborsView neighbors) {
-    std::call_once(*room, [&] {
-      response->mutable_ids()->Resize(static_cast<int>(queries.rows * k), -1);
-      response->mutable_distances()->Resize(static_cast<int>(queries.rows * k), 0);
-    });
+    {
+      const std::lock_guard<std::mutex> lock(*room);
+      if (response->ids().empty()) {
+        response->mutable_ids()->Resize(static_cast<int>(queries.rows * k), -1);
+        response->mutable_distances()->Resize(static_cast<int>(queries.rows * k), 0);
+      }
+    }
     std::copy_n(neighbors.ids, neighbors.size(), response->mutable_ids()->mutable_data() + first_row * k);
     std::copy_n(neighbors.distances, neighbors.size(), response->mutable_distances()->mutable_data() + first_row * k);
   };
@@ -80,14 +84,17 @@ absl::Status SubmitExpand(const Context& context, const BlockOptions& options, c
   if (!block.ok()) return block.status();
   response->set_generation(block->generation->number);
   struct Output {
-    std::once_flag room;  // made by a worker
-    float* values = nullptr;
+    std::mutex mutex;
+    float* values = nullptr;  // made by a worker, under the mutex
     std::atomic<int64_t> passed_through{0};
   };
   auto output = std::make_shared<Output>();
   block->job.consume = [=, &frames, queries = block->job.queries, index = block->job.index, blend = options.blend](
                            int64_t first_row, retrieval::NeighborsView neighbors) {
-    std::call_once(output->room, [&] { output->values = MakeRoom(frames, queries.rows, response->mutable_frames()); });
+    {
+      const std::lock_guard<std::mutex> lock(output->mutex);
+      if (output->values == nullptr) output->values = MakeRoom(frames, queries.rows, response->mutable_frames());
+    }
     output->passed_through += index->Blend(queries.Slice(first_row, neighbors.rows), neighbors, blend,
                                            output->values + first_row * queries.dimension);
   };

@@ -30,6 +30,7 @@ absl::StatusOr<BlockOptions> ExpandBlockOptions(const std::string& experiment, c
 // When and for whom.
 struct BlockCall {
   TimePoint deadline = kNoDeadline;
+  uint64_t source = 0;  // SourceOf the call
   std::function<bool()> cancelled;
   std::function<void(const absl::Status&)> done;  // once, from another thread; only after an OK
 };

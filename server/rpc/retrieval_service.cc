@@ -2,6 +2,7 @@
 
 #include "server/rpc/add_call.h"
 #include "server/rpc/block_stream.h"
+#include "server/rpc/source.h"
 #include "server/rpc/train_call.h"
 #include "server/rpc/unary_call.h"
 
@@ -41,20 +42,22 @@ grpc::ServerUnaryReactor* RetrievalService::Expand(grpc::CallbackServerContext* 
 }
 
 template <typename Kind>
-grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>* RetrievalService::OpenStream() {
+grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>* RetrievalService::OpenStream(
+    grpc::CallbackServerContext* call) {
   using Reactor = grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>;
-  return Admit<Reactor>(
-      gate_, [&](CallGate::Pass pass) { return new BlockStream<Kind>(context_, &streams_, std::move(pass)); });
+  return Admit<Reactor>(gate_, [&](CallGate::Pass pass) {
+    return new BlockStream<Kind>(context_, &streams_, SourceOf(*call), std::move(pass));
+  });
 }
 
 grpc::ServerBidiReactor<v1::StreamSearchRequest, v1::StreamSearchResponse>* RetrievalService::StreamSearch(
-    grpc::CallbackServerContext*) {
-  return OpenStream<SearchStreamKind>();
+    grpc::CallbackServerContext* call) {
+  return OpenStream<SearchStreamKind>(call);
 }
 
 grpc::ServerBidiReactor<v1::StreamExpandRequest, v1::StreamExpandResponse>* RetrievalService::StreamExpand(
-    grpc::CallbackServerContext*) {
-  return OpenStream<ExpandStreamKind>();
+    grpc::CallbackServerContext* call) {
+  return OpenStream<ExpandStreamKind>(call);
 }
 
 }  // namespace kith::rpc

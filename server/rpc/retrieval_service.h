@@ -31,7 +31,8 @@ class RetrievalService : public v1::Retrieval::CallbackService {
 
  private:
   template <typename Kind>
-  grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>* OpenStream();
+  grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>* OpenStream(
+      grpc::CallbackServerContext* call);
 
   const Context context_;
   CallGate* const gate_;

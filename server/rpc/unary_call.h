@@ -9,6 +9,7 @@
 #include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
 #include "server/rpc/operation.h"
+#include "server/rpc/source.h"
 #include "server/rpc/status.h"
 
 namespace kith::rpc {
@@ -20,6 +21,7 @@ class UnaryCall : public grpc::ServerUnaryReactor {
   UnaryCall(grpc::CallbackServerContext* call_context, CallGate::Pass pass, Start&& start) : pass_(std::move(pass)) {
     BlockCall call;
     call.deadline = DeadlineOf(*call_context);
+    call.source = SourceOf(*call_context);
     call.cancelled = [call_context] { return call_context->IsCancelled(); };
     call.done = [this](const absl::Status& status) { Finish(ToGrpc(status)); };
     const absl::Status status = Guarded([&] { return start(std::move(call)); });

@@ -14,7 +14,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr int64_t kQueueRows = 2000;
+constexpr int64_t kQueueRows = 4000;
 constexpr int64_t kBatchRows = 256;
 const TimePoint kNow = TimePoint() + std::chrono::hours(1);
 
@@ -22,6 +22,11 @@ class BatchQueueTest : public ::testing::Test {
  protected:
   Job JobOf(int64_t rows) { return JobOver(index_, queries_.view().Slice(0, rows)); }
   Job JobOfOther(int64_t rows) { return JobOver(other_index_, queries_.view().Slice(0, rows)); }
+
+  static Job From(uint64_t source, Job job) {
+    job.source = source;
+    return job;
+  }
 
   std::vector<Slice> Take(TimePoint now = kNow) { return queue_.TakeBatch(now, &finished_); }
   std::vector<int64_t> RowsOf(const std::vector<Slice>& batch) {
@@ -38,30 +43,30 @@ class BatchQueueTest : public ::testing::Test {
 };
 
 TEST_F(BatchQueueTest, ALoneBlockIsTakenAtOnceAndWhole) {
-  ASSERT_TRUE(queue_.Push(JobOf(16)).ok());
+  ASSERT_TRUE(queue_.Push(JobOf(16), kNow).ok());
   EXPECT_THAT(RowsOf(Take()), ElementsAre(16));
   EXPECT_TRUE(queue_.empty());
   EXPECT_EQ(queue_.waiting_rows(), 0);
 }
 
 TEST_F(BatchQueueTest, BlocksThatWaitForTheSameIndexAndParametersShareABatch) {
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(queue_.Push(JobOf(16)).ok());
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(queue_.Push(JobOf(16), kNow).ok());
   EXPECT_THAT(RowsOf(Take()), ElementsAre(16, 16, 16));
 }
 
 TEST_F(BatchQueueTest, OtherParametersOrAnotherIndexMakeAnotherBatch) {
-  ASSERT_TRUE(queue_.Push(JobOf(16)).ok());
-  ASSERT_TRUE(queue_.Push(JobOfOther(17)).ok());
+  ASSERT_TRUE(queue_.Push(JobOf(16), kNow).ok());
+  ASSERT_TRUE(queue_.Push(JobOfOther(17), kNow).ok());
   Job other_k = JobOf(18);
   other_k.params.k = 3;
-  ASSERT_TRUE(queue_.Push(std::move(other_k)).ok());
+  ASSERT_TRUE(queue_.Push(std::move(other_k), kNow).ok());
   EXPECT_THAT(RowsOf(Take()), ElementsAre(16));
   EXPECT_THAT(RowsOf(Take()), ElementsAre(17));
   EXPECT_THAT(RowsOf(Take()), ElementsAre(18));
 }
 
 TEST_F(BatchQueueTest, NoBatchExceedsItsLimit) {
-  for (int i = 0; i < 20; ++i) ASSERT_TRUE(queue_.Push(JobOf(30)).ok());
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(queue_.Push(JobOf(30), kNow).ok());
   int64_t taken = 0;
   while (!queue_.empty()) {
     int64_t rows = 0;
@@ -73,7 +78,7 @@ TEST_F(BatchQueueTest, NoBatchExceedsItsLimit) {
 }
 
 TEST_F(BatchQueueTest, ALargeJobIsTakenInPartsThatCoverItOnce) {
-  ASSERT_TRUE(queue_.Push(JobOf(1000)).ok());
+  ASSERT_TRUE(queue_.Push(JobOf(1000), kNow).ok());
   int64_t next = 0;
   while (!queue_.empty()) {
     for (const Slice& slice : Take()) {
@@ -85,9 +90,9 @@ TEST_F(BatchQueueTest, ALargeJobIsTakenInPartsThatCoverItOnce) {
 }
 
 TEST_F(BatchQueueTest, ABlockThatComesBehindALargeJobIsInTheNextBatch) {
-  ASSERT_TRUE(queue_.Push(JobOf(1500)).ok());
+  ASSERT_TRUE(queue_.Push(JobOf(1500), kNow).ok());
   Take();
-  ASSERT_TRUE(queue_.Push(JobOf(16)).ok());
+  ASSERT_TRUE(queue_.Push(JobOf(16), kNow).ok());
   const std::vector<Slice> next = Take();
   ASSERT_EQ(next.size(), 2u);
   EXPECT_EQ(next[1].rows, 16);
@@ -111,7 +116,7 @@ class CostlyBatchQueueTest : public BatchQueueTest {
 };
 
 TEST_F(CostlyBatchQueueTest, ACostlyJobIsTakenInSmallerParts) {
-  ASSERT_TRUE(queue_.Push(CostlyJob(1000)).ok());
+  ASSERT_TRUE(queue_.Push(CostlyJob(1000), kNow).ok());
   const std::vector<Slice> first = Take();
   ASSERT_EQ(first.size(), 1u);
   EXPECT_GE(first[0].rows, 1);
@@ -127,12 +132,12 @@ TEST_F(CostlyBatchQueueTest, ACostlyJobIsTakenInSmallerParts) {
 }
 
 TEST_F(CostlyBatchQueueTest, ABlockWaitsForOnePartOfACostlyJobOnly) {
-  ASSERT_TRUE(queue_.Push(CostlyJob(1000)).ok());
+  ASSERT_TRUE(queue_.Push(CostlyJob(1000), kNow).ok());
   Take();
   Job block = JobOver(large_index_, queries_.view().Slice(0, 16));
   block.params.nprobe = 1;
-  ASSERT_TRUE(queue_.Push(std::move(block)).ok());
-  ASSERT_TRUE(queue_.Push(JobOf(17)).ok());
+  ASSERT_TRUE(queue_.Push(std::move(block), kNow).ok());
+  ASSERT_TRUE(queue_.Push(JobOf(17), kNow).ok());
   Take();
   EXPECT_THAT(RowsOf(Take()), ElementsAre(16));
   EXPECT_THAT(RowsOf(Take()), ElementsAre(17));
@@ -140,8 +145,8 @@ TEST_F(CostlyBatchQueueTest, ABlockWaitsForOnePartOfACostlyJobOnly) {
 }
 
 TEST_F(CostlyBatchQueueTest, CostlyJobsTakeTurns) {
-  ASSERT_TRUE(queue_.Push(CostlyJob(1000)).ok());
-  ASSERT_TRUE(queue_.Push(CostlyJob(900)).ok());
+  ASSERT_TRUE(queue_.Push(CostlyJob(1000), kNow).ok());
+  ASSERT_TRUE(queue_.Push(CostlyJob(900), kNow).ok());
   std::set<int64_t> taken;
   for (int i = 0; i < 2; ++i) {
     for (const Slice& slice : Take()) taken.insert(slice.task->job.queries.rows);
@@ -150,30 +155,45 @@ TEST_F(CostlyBatchQueueTest, CostlyJobsTakeTurns) {
 }
 
 TEST_F(BatchQueueTest, ExperimentsTakeTurns) {
-  ASSERT_TRUE(queue_.Push(JobOf(1000)).ok());
-  ASSERT_TRUE(queue_.Push(JobOfOther(16)).ok());
+  ASSERT_TRUE(queue_.Push(JobOf(1000), kNow).ok());
+  ASSERT_TRUE(queue_.Push(JobOfOther(16), kNow).ok());
   EXPECT_EQ(Take().front().task->job.index, index_);
   EXPECT_EQ(Take().front().task->job.index, other_index_);
   EXPECT_EQ(Take().front().task->job.index, index_);
 }
 
 TEST_F(BatchQueueTest, AFullQueueRefusesWithARetryDelay) {
-  ASSERT_TRUE(queue_.Push(JobOf(1500)).ok());
-  const absl::Status refused = queue_.Push(JobOf(501));
+  ASSERT_TRUE(queue_.Push(From(1, JobOf(1500)), kNow).ok());
+  ASSERT_TRUE(queue_.Push(From(2, JobOf(1500)), kNow).ok());
+  const absl::Status refused = queue_.Push(From(3, JobOf(1001)), kNow);
   EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(ReasonOf(refused), "OVERLOADED");
   EXPECT_TRUE(RetryDelayOf(refused).has_value());
-  EXPECT_TRUE(queue_.Push(JobOf(500)).ok());
+  EXPECT_TRUE(queue_.Push(From(3, JobOf(1000)), kNow).ok());
   while (!queue_.empty()) Take();
-  EXPECT_TRUE(queue_.Push(JobOf(1500)).ok()) << "rows taken make room";
+  EXPECT_TRUE(queue_.Push(JobOf(1500), kNow).ok()) << "rows taken make room";
+}
+
+TEST_F(BatchQueueTest, OneSourceCannotFillTheQueue) {
+  absl::Status status;
+  while (status.ok()) status = queue_.Push(From(1, JobOf(100)), kNow);
+  EXPECT_EQ(ReasonOf(status), "OVERLOADED");
+  EXPECT_TRUE(RetryDelayOf(status).has_value());
+  EXPECT_EQ(queue_.waiting_rows(), kQueueRows / 2);
+  EXPECT_TRUE(queue_.Push(From(2, JobOf(1000)), kNow).ok());
+}
+
+TEST_F(BatchQueueTest, ASourceThatHasNothingWaitingMayTakeAllTheRoomThereIs) {
+  BatchQueue narrow(1500, kBatchRows);
+  EXPECT_TRUE(narrow.Push(From(1, JobOf(1500)), kNow).ok());
 }
 
 TEST_F(BatchQueueTest, ALateTaskIsGivenUpInsteadOfSearched) {
   Job job = JobOf(16);
-  job.deadline = kNow;
-  ASSERT_TRUE(queue_.Push(std::move(job)).ok());
-  ASSERT_TRUE(queue_.Push(JobOf(17)).ok());
-  EXPECT_THAT(RowsOf(Take()), ElementsAre(17));
+  job.deadline = kNow + std::chrono::milliseconds(1);
+  ASSERT_TRUE(queue_.Push(std::move(job), kNow).ok());
+  ASSERT_TRUE(queue_.Push(JobOf(17), kNow).ok());
+  EXPECT_THAT(RowsOf(Take(kNow + std::chrono::milliseconds(1))), ElementsAre(17));
   ASSERT_EQ(finished_.size(), 1u);
   EXPECT_EQ(ReasonOf(finished_[0]->status), "LATE");
   EXPECT_EQ(queue_.NextDeadline(), kNoDeadline);
@@ -183,7 +203,7 @@ TEST_F(BatchQueueTest, ExpireGivesUpWhatIsOverAndNothingElse) {
   for (const int seconds : {3, 1, 2}) {
     Job job = JobOf(16);
     job.deadline = kNow + std::chrono::seconds(seconds);
-    ASSERT_TRUE(queue_.Push(std::move(job)).ok());
+    ASSERT_TRUE(queue_.Push(std::move(job), kNow).ok());
   }
   EXPECT_EQ(queue_.NextDeadline(), kNow + std::chrono::seconds(1));
   queue_.Expire(kNow + std::chrono::seconds(2), &finished_);
@@ -198,7 +218,7 @@ TEST_F(BatchQueueTest, ExpireGivesUpWhatIsOverAndNothingElse) {
 TEST_F(BatchQueueTest, ATaskThatIsPartlyWithAWorkerEndsWithItsLastSlice) {
   Job job = JobOf(600);
   job.deadline = kNow + std::chrono::seconds(1);
-  ASSERT_TRUE(queue_.Push(std::move(job)).ok());
+  ASSERT_TRUE(queue_.Push(std::move(job), kNow).ok());
   const std::vector<Slice> batch = Take();
   queue_.Expire(kNow + std::chrono::seconds(1), &finished_);
   EXPECT_THAT(finished_, IsEmpty());
@@ -210,7 +230,7 @@ TEST_F(BatchQueueTest, ATaskThatIsPartlyWithAWorkerEndsWithItsLastSlice) {
 TEST_F(BatchQueueTest, ACancelledTaskIsDropped) {
   Job job = JobOf(16);
   job.cancelled = [] { return true; };
-  ASSERT_TRUE(queue_.Push(std::move(job)).ok());
+  ASSERT_TRUE(queue_.Push(std::move(job), kNow).ok());
   EXPECT_THAT(Take(), IsEmpty());
   ASSERT_EQ(finished_.size(), 1u);
   EXPECT_EQ(finished_[0]->status.code(), absl::StatusCode::kCancelled);
