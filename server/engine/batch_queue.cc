@@ -96,12 +96,18 @@ absl::Status BatchQueue::CheckRoom(int64_t rows, const Source* source) const {
   return absl::OkStatus();
 }
 
+absl::Status BatchQueue::Hold(int64_t rows) {
+  if (absl::Status status = CheckRoom(rows, nullptr); !status.ok()) return status;
+  waiting_rows_ += rows;
+  return absl::OkStatus();
+}
+
 absl::Status BatchQueue::CheckTime(const Job& job, double work, const Source* source, TimePoint now) const {
   if (job.deadline == kNoDeadline) return absl::OkStatus();
   if (job.deadline <= now) return Late();
   // Nothing is ahead of it. If this were refused too, a slow time would last: nobody would be let in to show it is
   // over.
-  if (waiting_rows_ == 0 && running_rows_ == 0) return absl::OkStatus();
+  if (empty() && running_rows_ == 0) return absl::OkStatus();
   const auto pace = pace_.WorkIn(job.deadline - now);
   if (!pace) return absl::OkStatus();
   // Half of what the workers are at is done, on the average.

@@ -76,6 +76,15 @@ absl::Status Engine::Submit(Job job) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::shared_ptr<void>> Engine::HoldRows(int64_t rows) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (absl::Status status = queue_.Hold(rows); !status.ok()) return status;
+  return std::shared_ptr<void>(this, [this, rows](void*) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    queue_.Release(rows);
+  });
+}
+
 bool Engine::ClaimSleeper() {
   if (sleeping_ == 0) return false;
   --sleeping_;

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "server/engine/batch_queue.h"
 #include "server/engine/job.h"
 #include "server/engine/semaphore.h"
@@ -32,6 +34,10 @@ class Engine {
   // Queues the job, or says at once why not: OVERLOADED, LATE (see BatchQueue::Push). Then job.done is not called.
   // Never blocks for longer than a push takes; job's functions are called by the engine's own threads, never from here.
   absl::Status Submit(Job job);
+
+  // Counts rows that wait for something else among those that may wait here, until the result is let go, which is
+  // before the engine ends. OVERLOADED.
+  absl::StatusOr<std::shared_ptr<void>> HoldRows(int64_t rows);
 
  private:
   void Work();
