@@ -50,6 +50,7 @@ int Main(int argc, char** argv) {
 
   const Server server(argv[1], "limits:\n  streams: 65536\n");
   std::vector<std::unique_ptr<Client>> clients;
+  clients.reserve(connections);
   for (int i = 0; i < connections; ++i) clients.push_back(std::make_unique<Client>(ClientOptions{server.address()}));
   cli::SpeechLike voice(dimension, 1);
   TrainVoice(*clients[0], "voice", FramesView(voice.Next(1000), dimension));
@@ -59,6 +60,7 @@ int Main(int argc, char** argv) {
 
   const int64_t before = server.Memory();
   std::vector<std::unique_ptr<ExpandStream>> streams;
+  streams.reserve(count);
   for (int i = 0; i < count; ++i) {
     auto stream = clients[i % connections]->StreamExpand("voice");
     Check(stream.status());

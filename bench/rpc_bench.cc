@@ -97,6 +97,7 @@ int Main(int argc, char** argv) {
 
   const Server server(argv[1]);
   std::vector<std::unique_ptr<Client>> connections;
+  connections.reserve(clients);
   for (int i = 0; i < clients; ++i) connections.push_back(std::make_unique<Client>(ClientOptions{server.address()}));
   cli::SpeechLike voice(dimension, 1);
   const std::vector<float> frames = voice.Next(1000);
@@ -109,6 +110,7 @@ int Main(int argc, char** argv) {
     Run("one client, unary", server, {Unary(connections[0].get())}, block, std::chrono::milliseconds(0), seconds / 3);
   }
   std::vector<Caller> streams;
+  streams.reserve(clients);
   for (const auto& connection : connections) streams.push_back(OnStream(connection.get()));
   Run("streams in real time", server, streams, block, kRealTime, seconds);
   Run("streams at full speed", server, streams, block, std::chrono::milliseconds(0), seconds);

@@ -175,6 +175,7 @@ TEST_F(FairQueueTest, ASlowTimeIsOverAsSoonAsBlocksAreSearchedFastAgain) {
   Push(block(7));  // where nothing is ahead of it, it is let in all the same
   EXPECT_EQ(ReasonOf(queue_.Push(block(8), now_)), "LATE");
   const auto batch = queue_.TakeBatch(now_, &finished_);
+  ASSERT_FALSE(batch.empty());
   EXPECT_EQ(ReasonOf(queue_.Push(block(8), now_)), "LATE") << "while a worker is at another";
   queue_.Complete(batch.front(), absl::OkStatus());
   for (int i = 0; i < 200; ++i) {
