@@ -177,10 +177,10 @@ absl::Status Serve(const config::Config& config, const StopSignals& signals) {
                              &engine,       &pool,        metrics,         {KITH_VERSION, search_threads, started}};
   auto server = rpc::Server::Start(context, config.listen);
   if (!server.ok()) return server.status();
+  ready = true;
   std::printf("listening on %s\n", (*server)->address().c_str());
   std::fflush(stdout);
   spdlog::info("listening on {}", (*server)->address());
-  ready = true;
 
   const int signal = signals.Wait();
   signals.StopAtOnceFromNowOn();

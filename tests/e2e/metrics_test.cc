@@ -103,7 +103,7 @@ class GatedSource : public FrameSource {
     gate_.wait();
     return FramesView();
   }
-  absl::Status Rewind() override { return absl::CancelledError("once is enough"); }
+  absl::Status Rewind() override { return given_ ? absl::CancelledError("once is enough") : absl::OkStatus(); }
 
  private:
   const FramesView frames_;
@@ -114,19 +114,20 @@ class GatedSource : public FrameSource {
 TEST_F(MetricsTest, ReadyUntilTheDrainBeginsAndAliveUntilItEnds) {
   Start();
   EXPECT_THAT(Get("/readyz"), StartsWith("HTTP/1.1 200 "));
-  std::promise<void> gate;
   // An upload that is under way holds up the drain.
-  const std::vector<float> values(200 * 32, 1.0f);
-  auto adding = std::async(std::launch::async, [&] {
-    GatedSource source(FramesView(values, 32), gate.get_future());
-    return Client({address_}).Train("anna", source);
+  const std::vector<float> values(size_t{200} * 32, 1.0f);
+  std::future<void> training;
+  std::promise<void> gate;  // ends before the training, which waits for it
+  training = std::async(std::launch::async, [&, opens = gate.get_future()]() mutable {
+    GatedSource source(FramesView(values, 32), std::move(opens));
+    (void)Client({address_}).Train("anna", source);  // whatever the drain leaves of it
   });
   testing::WaitUntil([&] { return Value("kith_experiments{state=\"training\"}") == 1; });
   server_->Signal(SIGTERM);
   testing::WaitUntil([&] { return Get("/readyz").rfind("HTTP/1.1 503 ", 0) == 0; });
   EXPECT_THAT(Get("/healthz"), StartsWith("HTTP/1.1 200 "));
   gate.set_value();
-  (void)adding.get();  // whatever the drain left of it
+  training.get();
   EXPECT_EQ(server_->Wait(), 0);
 }
 

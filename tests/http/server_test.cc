@@ -207,6 +207,7 @@ TEST_F(ServerTest, EndsWhileClientsAreConnected) {
   limits.time = kForEver;
   Start(limits);
   std::vector<std::unique_ptr<RawClient>> silent;
+  silent.reserve(2 * limits.threads);
   for (int i = 0; i < 2 * limits.threads; ++i) silent.push_back(std::make_unique<RawClient>(port()));
   server_.reset();
   for (const auto& client : silent) EXPECT_EQ(client->Read(), "");
