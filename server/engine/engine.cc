@@ -45,7 +45,8 @@ absl::Status SearchBatch(const std::vector<Slice>& batch) {
 
 }  // namespace
 
-Engine::Engine(const EngineOptions& options) : queue_(options.queue_rows, options.batch_rows, options.threads) {
+Engine::Engine(const EngineOptions& options)
+    : on_batch_(options.on_batch), queue_(options.queue_rows, options.batch_rows, options.threads) {
   threads_.reserve(options.threads + 1);
   for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { Work(); });
   threads_.emplace_back([this] { WatchDeadlines(); });
@@ -65,6 +66,7 @@ absl::Status Engine::Submit(Job job) {
   bool wake_worker = false;
   bool wake_watch = false;
   const TimePoint now = Clock::now();
+  if (job.times != nullptr) job.times->queued = now;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     wake_watch = job.deadline < watched_until_;
@@ -74,6 +76,21 @@ absl::Status Engine::Submit(Job job) {
   if (wake_worker) work_.Post();
   if (wake_watch) deadlines_.notify_one();
   return absl::OkStatus();
+}
+
+int64_t Engine::waiting_rows() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return queue_.waiting_rows();
+}
+
+// A task's first rows are in one batch only, so that nobody else writes to its times now.
+void Engine::NoteTaken(const std::vector<Slice>& batch, TimePoint now) const {
+  int64_t rows = 0;
+  for (const Slice& slice : batch) {
+    rows += slice.rows;
+    if (slice.first_row == 0 && slice.task->job.times != nullptr) slice.task->job.times->taken = now;
+  }
+  if (on_batch_) on_batch_(rows);
 }
 
 absl::StatusOr<std::shared_ptr<void>> Engine::HoldRows(int64_t rows) {
@@ -103,12 +120,16 @@ void Engine::Work() {
       lock.lock();
     }
     std::vector<std::shared_ptr<Task>> given_up;
-    const std::vector<Slice> batch = queue_.TakeBatch(Clock::now(), &given_up);
+    const TimePoint now = Clock::now();
+    const std::vector<Slice> batch = queue_.TakeBatch(now, &given_up);
     const bool wake_worker = !queue_.empty() && ClaimSleeper();
     lock.unlock();
     if (wake_worker) work_.Post();
     ReportDone(given_up);
-    if (!batch.empty()) RunBatch(batch);
+    if (!batch.empty()) {
+      NoteTaken(batch, now);
+      RunBatch(batch);
+    }
     lock.lock();
   }
 }
@@ -123,14 +144,17 @@ void Engine::RunBatch(const std::vector<Slice>& batch) {
   } catch (const std::exception& exception) {
     status = Error(Reason::kInternal, absl::StrCat("search: ", exception.what()));
   }
+  const TimePoint now = Clock::now();
   std::vector<std::shared_ptr<Task>> finished;
   {
-    const Clock::duration taken = Clock::now() - start;
     const std::lock_guard<std::mutex> lock(mutex_);
-    queue_.Measured(batch, taken);
+    queue_.Measured(batch, now - start);
     for (const Slice& slice : batch) {
       if (queue_.Complete(slice, status)) finished.push_back(slice.task);
     }
+  }
+  for (const std::shared_ptr<Task>& task : finished) {
+    if (task->job.times != nullptr) task->job.times->computed = now;
   }
   ReportDone(finished);
 }

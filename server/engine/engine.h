@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -20,6 +21,8 @@ struct EngineOptions {
   int threads = 1;             // workers; each searches with one OpenMP thread
   int64_t queue_rows = 65536;  // rows that may wait
   int64_t batch_rows = 256;    // rows searched together
+  // Told of the rows of each batch by the worker that is about to search them; must be quick.
+  std::function<void(int64_t rows)> on_batch = nullptr;
 };
 
 // Thread-safe.
@@ -35,6 +38,9 @@ class Engine {
   // Never blocks for longer than a push takes; job's functions are called by the engine's own threads, never from here.
   absl::Status Submit(Job job);
 
+  // Rows that wait for a worker, or are held.
+  int64_t waiting_rows() const;
+
   // Counts rows that wait for something else among those that may wait here, until the result is let go, which is
   // before the engine ends. OVERLOADED.
   absl::StatusOr<std::shared_ptr<void>> HoldRows(int64_t rows);
@@ -45,8 +51,10 @@ class Engine {
   // Whether there is one to be woken, which is then for the caller to do. With mutex_ held.
   bool ClaimSleeper();
   void RunBatch(const std::vector<Slice>& batch);
+  void NoteTaken(const std::vector<Slice>& batch, TimePoint now) const;
 
-  std::mutex mutex_;
+  const std::function<void(int64_t rows)> on_batch_;
+  mutable std::mutex mutex_;
   Semaphore work_;                     // posted once for each worker that is to wake
   int sleeping_ = 0;                   // workers that wait for work_ and were not woken; guarded by mutex_
   std::condition_variable deadlines_;  // a deadline before watched_until_ came in, or stopping_

@@ -13,6 +13,13 @@
 
 namespace kith::engine {
 
+// When a job was where, for whoever measures.
+struct JobTimes {
+  TimePoint queued;    // it was submitted
+  TimePoint taken;     // a worker took its first rows
+  TimePoint computed;  // the last of its rows had been searched and consumed
+};
+
 struct Job {
   std::shared_ptr<const retrieval::Index> index;
   retrieval::SearchParams params;  // from index->Resolve
@@ -20,6 +27,7 @@ struct Job {
   TimePoint deadline = kNoDeadline;
   uint64_t source = 0;              // who sent it, as any number; the workers' time is shared out among those that wait
   std::function<bool()> cancelled;  // may be empty; asked before rows are taken up
+  JobTimes* times = nullptr;        // where not null, filled in before an OK is told; stays valid until `done`
 
   // Takes the neighbours of rows first_row to first_row + neighbors.rows - 1. Called by workers for each part of the
   // queries exactly once, for several parts at the same time perhaps.

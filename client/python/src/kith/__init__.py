@@ -37,10 +37,12 @@ from kith.types import (
     Experiment,
     ExportResult,
     Generation,
+    Histogram,
     LeftOut,
     Progress,
     Recipe,
     SearchResult,
+    ServerInfo,
 )
 
 __version__ = "0.1.0"
@@ -63,6 +65,7 @@ __all__ = [
     "ExportResult",
     "FailedPrecondition",
     "Generation",
+    "Histogram",
     "Internal",
     "InvalidArgument",
     "KithError",
@@ -72,6 +75,7 @@ __all__ = [
     "Recipe",
     "ResourceExhausted",
     "SearchResult",
+    "ServerInfo",
     "Unavailable",
     "aio",
 ]
