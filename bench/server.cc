@@ -1,5 +1,6 @@
 #include "bench/server.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +10,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 
 namespace kith::bench {
 
@@ -17,39 +20,52 @@ void Die(const std::string& why) {
   std::exit(1);
 }
 
-Server::Server(const char* kithd, const std::string& config) {
+Server::Server(const std::string& kithd, const std::string& config) : kithd_(kithd) {
   folder_ = (std::filesystem::temp_directory_path() / "kith-bench-XXXXXX").string();
   if (mkdtemp(folder_.data()) == nullptr) Die("no temporary folder");
-  const std::string config_path = folder_ + "/kithd.yaml";
-  std::ofstream(config_path) << "log:\n  level: warn\n" << config;
+  std::ofstream(folder_ + "/kithd.yaml") << "log:\n  level: warn\n" << config;
+  Start({});
+}
+
+Server::~Server() {
+  Stop();
+  std::filesystem::remove_all(folder_);
+}
+
+void Server::Restart(std::optional<int> core) {
+  Stop();
+  Start(core);
+}
+
+void Server::Start(std::optional<int> core) {
+  const std::string config = folder_ + "/kithd.yaml";
   const std::string data_dir = folder_ + "/data";
   int out[2];
   if (pipe(out) != 0) Die("no pipe");
   pid_ = fork();
   if (pid_ == 0) {
+    if (core) {
+      cpu_set_t cores;
+      CPU_ZERO(&cores);
+      CPU_SET(*core, &cores);
+      if (sched_setaffinity(0, sizeof(cores), &cores) != 0) _exit(126);
+    }
     dup2(out[1], STDOUT_FILENO);
-    execl(kithd, kithd, "--config", config_path.c_str(), "--listen", "127.0.0.1:0", "--data-dir", data_dir.c_str(),
-          nullptr);
+    execl(kithd_.c_str(), kithd_.c_str(), "--config", config.c_str(), "--listen", "127.0.0.1:0", "--data-dir",
+          data_dir.c_str(), nullptr);
     _exit(127);
   }
   close(out[1]);
   FILE* lines = fdopen(out[0], "r");
   char address[64];
-  if (std::fscanf(lines, "listening on %63s", address) != 1) Die("kithd does not serve");
+  if (std::fscanf(lines, "listening on %63s", address) != 1) Die(kithd_ + " does not serve");
+  std::fclose(lines);
   address_ = address;
 }
 
-Server::~Server() {
+void Server::Stop() {
   kill(pid_, SIGTERM);
   waitpid(pid_, nullptr, 0);
-  std::filesystem::remove_all(folder_);
-}
-
-std::string Server::IndexFile() const {
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_)) {
-    if (entry.path().filename() == "index.faiss") return entry.path().string();
-  }
-  Die("kithd has no index file");
 }
 
 int64_t Server::StatusField(const std::string& field) const {
@@ -65,13 +81,25 @@ int64_t Server::PeakMemory() const { return StatusField("VmHWM:"); }
 int64_t Server::Memory() const { return StatusField("VmRSS:"); }
 void Server::ForgetPeak() const { std::ofstream("/proc/" + std::to_string(pid_) + "/clear_refs") << "5"; }
 
+double Server::CpuSeconds() const {
+  std::ifstream file("/proc/" + std::to_string(pid_) + "/stat");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  // The name, in parentheses, may hold anything; utime and stime are the 12th and the 13th field behind it.
+  std::istringstream fields(text.substr(text.rfind(')') + 1));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;
+  int64_t user = 0;
+  int64_t system = 0;
+  fields >> user >> system;
+  return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
 double Percentile(std::vector<double>* times, double share) {
   std::sort(times->begin(), times->end());
   return (*times)[static_cast<size_t>(share * static_cast<double>(times->size() - 1))];
 }
 
 Experiment TrainVoice(Client& client, const std::string& name, FramesView frames, const std::string& factory) {
-  MemorySource source(frames);
   TrainOptions train;
   train.recipe = Recipe{};
   if (factory.empty()) {
@@ -79,6 +107,11 @@ Experiment TrainVoice(Client& client, const std::string& name, FramesView frames
   } else {
     train.recipe->factory = factory;
   }
+  return TrainVoice(client, name, frames, train);
+}
+
+Experiment TrainVoice(Client& client, const std::string& name, FramesView frames, const TrainOptions& train) {
+  MemorySource source(frames);
   auto trained = client.Train(name, source, train);
   if (!trained.ok()) Die(std::string(trained.status().message()));
   return *std::move(trained);
