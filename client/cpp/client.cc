@@ -96,6 +96,17 @@ absl::Status Client::Delete(std::string_view experiment, const CallOptions& call
       .status();
 }
 
+absl::StatusOr<ServerInfo> Client::GetServerInfo(const CallOptions& call) {
+  const v1::GetServerInfoRequest request;
+  auto response = client::Unary<v1::GetServerInfoResponse>(
+      *impl_->connection, "", impl_->options.unary_timeout, client::DeadlineOf(call), call,
+      [&](auto* context, auto* answer) {
+        return impl_->connection->experiments().GetServerInfo(context, request, answer);
+      });
+  if (!response.ok()) return response.status();
+  return client::FromProto(*response);
+}
+
 absl::StatusOr<Health> Client::GetHealth(const CallOptions& call) {
   grpc::health::v1::HealthCheckRequest request;
   auto response = client::Unary<grpc::health::v1::HealthCheckResponse>(

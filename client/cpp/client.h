@@ -34,7 +34,8 @@ struct ClientOptions {
 
 struct CallOptions {
   // Of the whole call, however many requests it takes. Unset: ClientOptions::unary_timeout for each request of Search,
-  // Expand, List, Get, Delete, Unload, Unpin, Generations and GetHealth; none for the others, which may take long.
+  // Expand, List, Get, Delete, Unload, Unpin, Generations, GetServerInfo and GetHealth; none for the others, which may
+  // take long.
   std::optional<absl::Duration> timeout;
   Cancellation* cancellation = nullptr;  // not owned; ends the call with CANCELLED
   std::function<void(int64_t)> on_rows;  // Add, Search, Expand: rows sent or answered so far
@@ -67,8 +68,8 @@ struct TuneOptions {
 };
 
 // Thread-safe. Keeps one connection, shared with its streams and with no other Client. Nothing is connected before the
-// first call. Search, Expand, Add, List, Get, Load, Unload, Pin, Unpin and Generations are tried again when the
-// connection breaks under them.
+// first call. Search, Expand, Add, List, Get, Load, Unload, Pin, Unpin, Generations and GetServerInfo are tried again
+// when the connection breaks under them.
 class Client {
  public:
   explicit Client(ClientOptions options = {});
@@ -160,7 +161,10 @@ class Client {
   absl::StatusOr<std::vector<TuneCandidate>> Tune(std::string_view experiment, const TuneOptions& tune = {},
                                                   const CallOptions& call = {});
 
-  // What the server says of itself; an error only where it could not be asked.
+  // What the server is, what it holds, and where the time of its blocks went.
+  absl::StatusOr<ServerInfo> GetServerInfo(const CallOptions& call = {});
+
+  // What the server says of its health; an error only where it could not be asked.
   absl::StatusOr<Health> GetHealth(const CallOptions& call = {});
 
   // Opens a stream. `budget` is the time for a block from the moment the server has it, in whole milliseconds, 1 or

@@ -228,6 +228,28 @@ Generation FromProto(const v1::Generation& proto) {
   return result;
 }
 
+ServerInfo FromProto(const v1::GetServerInfoResponse& proto) {
+  ServerInfo info;
+  info.version = proto.version();
+  info.faiss = proto.faiss();
+  info.instruction_set = proto.instruction_set();
+  info.blas = proto.blas();
+  info.search_threads = proto.search_threads();
+  if (proto.has_started()) info.started = FromProto(proto.started());
+  info.memory_budget_bytes = proto.memory_budget_bytes();
+  info.memory_reserved_bytes = proto.memory_reserved_bytes();
+  info.experiments = proto.experiments();
+  info.resident_experiments = proto.resident_experiments();
+  for (const v1::Histogram& histogram : proto.histograms()) {
+    info.histograms.push_back({histogram.name(),
+                               {histogram.bounds().begin(), histogram.bounds().end()},
+                               {histogram.counts().begin(), histogram.counts().end()},
+                               histogram.sum(),
+                               histogram.count()});
+  }
+  return info;
+}
+
 TuneCandidate FromProto(const v1::TuneCandidate& proto) {
   TuneCandidate candidate;
   candidate.recipe = FromProto(proto.recipe());

@@ -27,6 +27,7 @@ absl::Status AppendSearch(const Proto& proto, int64_t rows, SearchResult* result
 
 Experiment FromProto(const v1::Experiment& proto);
 Generation FromProto(const v1::Generation& proto);
+ServerInfo FromProto(const v1::GetServerInfoResponse& proto);
 TrainPhase FromProto(v1::Phase phase);
 TuneCandidate FromProto(const v1::TuneCandidate& proto);
 

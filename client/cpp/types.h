@@ -229,6 +229,32 @@ struct BackupInfo {
   int64_t bytes = 0;  // of the tar
 };
 
+// What the server observed since its start; the fields are those of kith.v1.Histogram.
+struct Histogram {
+  std::string name;
+  std::vector<double> bounds;    // ascending
+  std::vector<uint64_t> counts;  // of the values up to each bound and above the one before; the last: above all
+  double sum = 0;                // of the values
+  uint64_t count = 0;            // of the values
+};
+
+// What the server is and holds; the fields are those of kith.v1.GetServerInfoResponse.
+struct ServerInfo {
+  std::string version;
+  std::string faiss;            // its version
+  std::string instruction_set;  // that faiss was compiled for
+  std::string blas;
+  int search_threads = 0;
+  absl::Time started = absl::InfinitePast();
+  int64_t memory_budget_bytes = 0;
+  int64_t memory_reserved_bytes = 0;
+  int64_t experiments = 0;
+  int64_t resident_experiments = 0;
+  // kith_block_queue_seconds, kith_batch_rows, kith_block_compute_seconds, kith_block_serialize_seconds,
+  // kith_block_seconds.
+  std::vector<Histogram> histograms;
+};
+
 enum class Health { kUnknown, kServing, kNotServing };
 
 }  // namespace kith

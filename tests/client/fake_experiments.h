@@ -159,6 +159,28 @@ class FakeExperiments : public v1::Experiments::Service {
   bool replace = false;
   bool restore_hangs = false;  // once all has come, until the call is cancelled
 
+  // A server with one histogram.
+  grpc::Status GetServerInfo(grpc::ServerContext*, const v1::GetServerInfoRequest*,
+                             v1::GetServerInfoResponse* response) override {
+    response->set_version("0.1.0");
+    response->set_faiss("1.7.3");
+    response->set_instruction_set("AVX-512");
+    response->set_blas("OpenBLAS");
+    response->set_search_threads(2);
+    response->mutable_started()->set_seconds(1700000000);
+    response->set_memory_budget_bytes(1 << 30);
+    response->set_memory_reserved_bytes(1 << 20);
+    response->set_experiments(3);
+    response->set_resident_experiments(1);
+    v1::Histogram* histogram = response->add_histograms();
+    histogram->set_name("kith_batch_rows");
+    for (const double bound : {16, 32}) histogram->add_bounds(bound);
+    for (const uint64_t count : {4, 2, 1}) histogram->add_counts(count);
+    histogram->set_sum(160);
+    histogram->set_count(7);
+    return grpc::Status::OK;
+  }
+
  private:
   static v1::TuneCandidate* AddCandidate(v1::TuneResponse* response, const std::string& factory, double recall,
                                          double blend, double microseconds, bool pareto) {

@@ -67,6 +67,29 @@ TEST(ManageTest, LoadUnloadPinUnpinGiveTheExperimentAsItIsThen) {
   }
 }
 
+TEST(ManageTest, TheServerSaysWhatItIsAndWhereTheTimeOfItsBlocksWent) {
+  FakeServer server;
+  const auto info = Client(To(server)).GetServerInfo();
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->version, "0.1.0");
+  EXPECT_EQ(info->faiss, "1.7.3");
+  EXPECT_EQ(info->instruction_set, "AVX-512");
+  EXPECT_EQ(info->blas, "OpenBLAS");
+  EXPECT_EQ(info->search_threads, 2);
+  EXPECT_EQ(info->started, absl::FromUnixSeconds(1700000000));
+  EXPECT_EQ(info->memory_budget_bytes, 1 << 30);
+  EXPECT_EQ(info->memory_reserved_bytes, 1 << 20);
+  EXPECT_EQ(info->experiments, 3);
+  EXPECT_EQ(info->resident_experiments, 1);
+  ASSERT_EQ(info->histograms.size(), 1);
+  const Histogram& histogram = info->histograms[0];
+  EXPECT_EQ(histogram.name, "kith_batch_rows");
+  EXPECT_THAT(histogram.bounds, ::testing::ElementsAre(16, 32));
+  EXPECT_THAT(histogram.counts, ::testing::ElementsAre(4, 2, 1));
+  EXPECT_EQ(histogram.sum, 160);
+  EXPECT_EQ(histogram.count, 7);
+}
+
 TEST(ManageTest, ADegradedVoiceThatWasNotUsedYetSaysSo) {
   FakeServer server;
   server.experiments.degraded = "generation 3 is damaged";
