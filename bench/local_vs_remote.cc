@@ -30,9 +30,12 @@ constexpr Group kGroups[] = {
     {"n7253", ShortVoiceRows, true, "a block at N 7,253"},
     {"recall", RecallRows, true, "recall@8 on real frames"},
     {"auto", AutoRows, true, "the recipe auto at N 30,000"},
-    {"beside-adds", BesideAddRows, false, "searches beside additions"},
+    {"cpu", ServerCpuRows, true, "the server's processor time for a row, 64 clients"},
     {"memory", MemoryRows, true, "memory of a loaded voice"},
     {"n100000", LargeVoiceRows, false, "a block at N 100,000"},
+    {"streams", RealTimeRows, false, "1,000 real-time streams over 8 voices, one core for the server"},
+    {"idle-streams", IdleStreamRows, false, "10,000 idle streams"},
+    {"beside-adds", BesideAddRows, false, "searches beside additions"},
     {"beside-train", BesideTrainRows, false, "searches beside a training of 100,000 rows"},
     {"training", TrainingRows, false, "the time of a training of 100,000 rows"},
 };

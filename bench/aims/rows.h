@@ -23,6 +23,13 @@ void BesideAddRows(Stage& stage, Report& report);
 // training_rows.cc
 void TrainingRows(Stage& stage, Report& report);
 
+// load_rows.cc
+void ServerCpuRows(Stage& stage, Report& report);  // 64 clients at once
+void RealTimeRows(Stage& stage, Report& report);   // 1,000 streams in real time, one core for the server
+
+// idle_stream_rows.cc
+void IdleStreamRows(Stage& stage, Report& report);
+
 // memory_rows.cc
 void MemoryRows(Stage& stage, Report& report);
 
