@@ -4,8 +4,12 @@
 //   local_vs_remote [--quick] [--json] [--rows NAME,...] [--kithd FILE] [--data FOLDER]
 //
 // Starts a kithd of its own, by default the one beside it, over a temporary folder. All ratios are of things measured
-// side by side in this run. --quick takes few samples and leaves the long rows out.
+// side by side in this run. --quick takes few samples and leaves the long rows out. With --json stdout has one object,
+// {"rows": [{"name", "ratio", "aim", "holds"}]}, and stderr all else.
+#include <unistd.h>
+
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -27,12 +31,12 @@ struct Group {
 
 constexpr Group kGroups[] = {
     {"n30000", TypicalVoiceRows, true, "a block at N 30,000 beside faiss; a call of its own beside a stream"},
+    {"n100000", LargeVoiceRows, true, "a block at N 100,000; with --quick its lists are around frames drawn at random"},
     {"n7253", ShortVoiceRows, true, "a block at N 7,253"},
     {"recall", RecallRows, true, "recall@8 on real frames"},
     {"auto", AutoRows, true, "the recipe auto at N 30,000"},
     {"cpu", ServerCpuRows, true, "the server's processor time for a row, 64 clients"},
     {"memory", MemoryRows, true, "memory of a loaded voice"},
-    {"n100000", LargeVoiceRows, false, "a block at N 100,000"},
     {"streams", RealTimeRows, false, "1,000 real-time streams over 8 voices, one core for the server"},
     {"idle-streams", IdleStreamRows, false, "10,000 idle streams"},
     {"beside-adds", BesideAddRows, false, "searches beside additions"},
@@ -47,6 +51,9 @@ void PrintPlatform(const Stage& stage) {
               platform.instruction_set.c_str(), platform.blas.c_str(), core_type != nullptr ? core_type : "not set");
   std::printf("%d cores, %d dimensions, blocks of %d rows, k %d, default weighting, loopback TCP; %s\n",
               Baseline::Cores(), kDimension, kBlock, kNeighbors, stage.setting.kithd.c_str());
+  if (!stage.has_real_frames()) {
+    std::printf("no real frames in %s: generated ones in their place\n", stage.setting.data_folder.c_str());
+  }
   std::printf("medians, with quartiles in parentheses\n");
 }
 
@@ -55,6 +62,8 @@ bool Wanted(const Group& group, const std::set<std::string>& chosen, bool quick)
 }
 
 int Run(const Setting& setting, const std::set<std::string>& chosen, bool json) {
+  const int out = dup(STDOUT_FILENO);
+  if (json && dup2(STDERR_FILENO, STDOUT_FILENO) < 0) Die("stdout cannot be kept for the object");
   Stage stage(setting);
   PrintPlatform(stage);
   Report report;
@@ -69,7 +78,9 @@ int Run(const Setting& setting, const std::set<std::string>& chosen, bool json) 
   for (const Group& group : kGroups) {
     if (!Wanted(group, chosen, setting.quick)) std::printf("left out: %s, %s\n", group.name, group.what);
   }
-  if (json) std::printf("%s\n", report.Json().c_str());
+  std::fflush(stdout);
+  if (json && dprintf(out, "%s\n", report.Json().c_str()) < 0) Die("stdout cannot be written");
+  close(out);
   return 0;
 }
 
@@ -89,12 +100,22 @@ int Main(int argc, char** argv) {
   for (const Group& group : kGroups) names.insert(group.name);
 
   CLI::App app("Measures kithd beside faiss in this process.", "local_vs_remote");
-  app.add_flag("--quick", setting.quick, "Few samples, without the long rows: under a minute");
-  app.add_flag("--json", json, "Print one JSON object on the last line");
+  app.add_flag("--quick", setting.quick, "Few samples, without the long rows: less than 50 s");
+  app.add_flag("--json", json, "One JSON object on stdout, all else on stderr");
   app.add_option("--rows", rows, "These only: " + GroupNames())->delimiter(',')->check(CLI::IsMember(names));
   app.add_option("--kithd", setting.kithd, "The server")->check(CLI::ExistingFile)->capture_default_str();
-  app.add_option("--data", setting.data_folder, "The folder of real frames")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  app.add_option("--data", setting.data_folder, "The folder of real frames; where it is missing, generated ones serve")
+      ->check(CLI::ExistingDirectory)
+      ->capture_default_str();
+  app.footer("Exit codes: 0 measured, whether the aims hold or not; 1 failed; 2 wrong usage.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (!std::filesystem::exists(setting.kithd))
+    Die(setting.kithd + " is not there: build kithd, or name one by --kithd");
+  CleanUpOnSignals();
   return Run(setting, {rows.begin(), rows.end()}, json);
 }
 

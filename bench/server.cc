@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,18 +12,70 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <mutex>
+#include <set>
 #include <sstream>
+#include <thread>
 
 namespace kith::bench {
+namespace {
+
+sigset_t EndingSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  return signals;
+}
+
+// What has to be gone when this process is.
+struct Living {
+  std::mutex mutex;
+  std::set<pid_t> processes;
+  std::set<std::string> folders;
+};
+
+Living& AllLiving() {
+  static auto* const living = new Living;  // never destroyed: a signal may come at any time
+  return *living;
+}
+
+void EndAll() {
+  std::lock_guard lock(AllLiving().mutex);
+  for (const pid_t process : AllLiving().processes) {
+    kill(process, SIGKILL);
+    waitpid(process, nullptr, 0);
+  }
+  for (const std::string& folder : AllLiving().folders) std::filesystem::remove_all(folder);
+}
+
+}  // namespace
 
 void Die(const std::string& why) {
   std::fprintf(stderr, "%s\n", why.c_str());
-  std::exit(1);
+  EndAll();
+  std::_Exit(1);
+}
+
+void CleanUpOnSignals() {
+  const sigset_t signals = EndingSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);  // a reader of stdout that goes away ends nothing
+  std::thread([signals] {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    EndAll();
+    std::_Exit(128 + signal);
+  }).detach();
 }
 
 Server::Server(const std::string& kithd, const std::string& config) : kithd_(kithd) {
   folder_ = (std::filesystem::temp_directory_path() / "kith-bench-XXXXXX").string();
   if (mkdtemp(folder_.data()) == nullptr) Die("no temporary folder");
+  {
+    std::lock_guard lock(AllLiving().mutex);
+    AllLiving().folders.insert(folder_);
+  }
   std::ofstream(folder_ + "/kithd.yaml") << "log:\n  level: warn\n" << config;
   Start({});
 }
@@ -30,6 +83,8 @@ Server::Server(const std::string& kithd, const std::string& config) : kithd_(kit
 Server::~Server() {
   Stop();
   std::filesystem::remove_all(folder_);
+  std::lock_guard lock(AllLiving().mutex);
+  AllLiving().folders.erase(folder_);
 }
 
 void Server::Restart(std::optional<int> core) {
@@ -42,8 +97,14 @@ void Server::Start(std::optional<int> core) {
   const std::string data_dir = folder_ + "/data";
   int out[2];
   if (pipe(out) != 0) Die("no pipe");
+  const pid_t parent = getpid();
+  std::unique_lock lock(AllLiving().mutex);
   pid_ = fork();
   if (pid_ == 0) {
+    const sigset_t signals = EndingSignals();
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) _exit(0);
     if (core) {
       cpu_set_t cores;
       CPU_ZERO(&cores);
@@ -55,6 +116,8 @@ void Server::Start(std::optional<int> core) {
           data_dir.c_str(), nullptr);
     _exit(127);
   }
+  AllLiving().processes.insert(pid_);
+  lock.unlock();
   close(out[1]);
   FILE* lines = fdopen(out[0], "r");
   char address[64];
@@ -66,6 +129,8 @@ void Server::Start(std::optional<int> core) {
 void Server::Stop() {
   kill(pid_, SIGTERM);
   waitpid(pid_, nullptr, 0);
+  std::lock_guard lock(AllLiving().mutex);
+  AllLiving().processes.erase(pid_);
 }
 
 int64_t Server::StatusField(const std::string& field) const {

@@ -12,7 +12,12 @@
 
 namespace kith::bench {
 
+// Says why, ends every Server with its folder, and exits with 1.
 [[noreturn]] void Die(const std::string& why);
+
+// From now on SIGINT and SIGTERM end every Server as well before they end this process. Call before any thread is
+// started.
+void CleanUpOnSignals();
 
 // kithd on a free port over a folder of its own, which goes with it.
 class Server {

@@ -2,6 +2,7 @@
 
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexIVF.h>
+#include <faiss/IndexIVFFlat.h>
 #include <faiss/index_factory.h>
 #include <faiss/index_io.h>
 #include <faiss/utils/distances.h>
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "bench/server.h"
 
@@ -101,6 +103,18 @@ double Recall(const std::vector<int64_t>& found, const std::vector<int64_t>& exa
     for (size_t i = row; i < row + kNeighbors; ++i) hits += std::count(first, first + kNeighbors, found[i]);
   }
   return static_cast<double>(hits) / static_cast<double>(exact.size());
+}
+
+void WriteRvcIndexWithoutKMeans(FramesView frames, const std::string& path) {
+  const int64_t rows = frames.rows();
+  const auto lists = std::min<int64_t>(16 * static_cast<int64_t>(std::sqrt(rows)), rows / 39);
+  faiss::IndexFlatL2 centroids(frames.dimension);
+  for (int64_t list = 0; list < lists; ++list) centroids.add(1, frames.Rows(list * rows / lists, 1).values.data());
+  faiss::IndexIVFFlat index(&centroids, frames.dimension, lists);
+  index.is_trained = true;
+  Baseline::Use(Baseline::Cores());
+  index.add(rows, frames.values.data());
+  faiss::write_index(&index, path.c_str());
 }
 
 FaissTraining TrainWithFaiss(const std::string& factory, FramesView frames, FramesView queries,

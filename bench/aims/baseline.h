@@ -48,6 +48,9 @@ std::vector<int64_t> ExactNeighbors(FramesView stored, FramesView rows);
 // The share of `exact` that is in `found`, row by row.
 double Recall(const std::vector<int64_t>& found, const std::vector<int64_t>& exact);
 
+// An index of RVC's shape at `path`, its lists around frames drawn at random.
+void WriteRvcIndexWithoutKMeans(FramesView frames, const std::string& path);
+
 // Seconds that faiss takes to train an index of `factory` and to add the frames, with its own settings on all cores,
 // and recall@8 of that index at nprobe 1.
 struct FaissTraining {

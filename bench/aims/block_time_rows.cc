@@ -60,13 +60,10 @@ void TypicalVoiceRows(Stage& stage, Report& report) {
 }
 
 void LargeVoiceRows(Stage& stage, Report& report) {
-  BlockTimes(stage, report, stage.Generated(100000), {"100000", 0.2, 0.4, 0.6, 0});
+  const Voice& voice = stage.setting.quick ? stage.WithoutKMeans(100000) : stage.Generated(100000);
+  BlockTimes(stage, report, voice, {"100000", 0.2, 0.4, 0.6, 0});
 }
 
-void ShortVoiceRows(Stage& stage, Report& report) {
-  const Voice* real = stage.Real();
-  if (real == nullptr) std::printf("no real frames in %s: generated ones\n", stage.setting.data_folder.c_str());
-  BlockTimes(stage, report, real != nullptr ? *real : stage.Generated(7253), {"7253", 0.8, 0, 0, 0});
-}
+void ShortVoiceRows(Stage& stage, Report& report) { BlockTimes(stage, report, stage.Short(), {"7253", 0.8, 0, 0, 0}); }
 
 }  // namespace kith::bench

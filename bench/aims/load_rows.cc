@@ -77,7 +77,8 @@ void ServerCpuRows(Stage& stage, Report& report) {
 }
 
 void RealTimeRows(Stage& stage, Report& report) {
-  if (Baseline::Cores() < 2) {
+  const std::vector<int> cores = UsableCores();
+  if (cores.size() < 2) {
     std::printf("needs two cores: one for the server, one for the load\n");
     return;
   }
@@ -93,10 +94,9 @@ void RealTimeRows(Stage& stage, Report& report) {
       queries = voice.queries;
     }
   }
-  server.Restart(0);
-  const Pinned pinned(1);
-  for (const std::string& name : load.experiments)
-    Remote(server.address(), name, 0).Expand({queries.values, kDimension});
+  server.Restart(cores[0]);
+  const Pinned pinned(cores[1]);
+  for (const std::string& name : load.experiments) Remote(server.address(), name, 0).Expand(queries);
 
   double begin = 0;
   double end = 0;

@@ -19,6 +19,16 @@ void PinEveryThread(const cpu_set_t& cores) {
 
 }  // namespace
 
+std::vector<int> UsableCores() {
+  cpu_set_t allowed;
+  sched_getaffinity(0, sizeof(allowed), &allowed);
+  std::vector<int> cores;
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (CPU_ISSET(core, &allowed)) cores.push_back(core);
+  }
+  return cores;
+}
+
 Pinned::Pinned(int core) {
   sched_getaffinity(0, sizeof(before_), &before_);
   cpu_set_t one;

@@ -1,9 +1,14 @@
-// This process on one core for a while.
+// Which cores there are, and this process on one of them for a while.
 #pragma once
 
 #include <sched.h>
 
+#include <vector>
+
 namespace kith::bench {
+
+// The numbers of the cores that this process may run on.
+std::vector<int> UsableCores();
 
 // All its threads, and those that they start; back where they were with the end of this object.
 class Pinned {

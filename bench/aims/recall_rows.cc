@@ -36,20 +36,17 @@ void CompareAuto(Stage& stage, Report& report, const std::string& name, const Vo
 }  // namespace
 
 void RecallRows(Stage& stage, Report& report) {
-  const Voice* voice = stage.Real();
-  if (voice == nullptr) {
-    std::printf("no real frames in %s: no row of recall\n", stage.setting.data_folder.c_str());
-    return;
-  }
-  const std::vector<int64_t> exact = ExactNeighbors(voice->frames, voice->queries);
-  const auto baseline = stage.Local(*voice);
-  baseline->Search(voice->queries.values.data(), voice->queries.rows());
+  const Voice& voice = stage.Short();
+  const char* asked = stage.has_real_frames() ? "other speakers" : "the same generated voice";
+  const std::vector<int64_t> exact = ExactNeighbors(voice.frames, voice.queries);
+  const auto baseline = stage.Local(voice);
+  baseline->Search(voice.queries.values.data(), voice.queries.rows());
   const double local = Recall(baseline->ids(), exact);
-  const double remote = RemoteRecall(stage, *voice, exact);
+  const double remote = RemoteRecall(stage, voice, exact);
   report.AtLeast("recall_at_8_vs_faiss", remote / local, 1 - kTies,
-                 Format("recall@8 of %lld rows of other speakers at nprobe %d: kithd %.4f, faiss %.4f",
-                        static_cast<long long>(voice->queries.rows()), voice->trained.nprobe, remote, local));
-  const Voice& chosen = *stage.Real("auto");
+                 Format("recall@8 of %lld rows of %s at nprobe %d: kithd %.4f, faiss %.4f",
+                        static_cast<long long>(voice.queries.rows()), asked, voice.trained.nprobe, remote, local));
+  const Voice& chosen = stage.Short("auto");
   report.AtLeast("recall_at_8_of_auto", RemoteRecall(stage, chosen, exact), 0.95,
                  Format("recall@8 of the same rows with %s, nprobe %d, that auto chose", chosen.trained.factory.c_str(),
                         chosen.trained.nprobe));
@@ -61,9 +58,10 @@ void AutoRows(Stage& stage, Report& report) {
   const auto baseline = stage.Local(plain);
   CompareAuto(stage, report, "auto_30000_vs_1_thread", chosen, 0, *baseline);
   // Generated frames are easier than speech. What auto chooses on real ones tells what those would take.
-  const Voice* real = stage.Real("auto");
-  if (real != nullptr && real->trained.nprobe > 0 && chosen.trained.nprobe > 0) {
-    CompareAuto(stage, report, "auto_30000_real_nprobe_vs_1_thread", chosen, real->trained.nprobe, *baseline);
+  if (!stage.has_real_frames()) return;
+  const int nprobe = stage.Short("auto").trained.nprobe;
+  if (nprobe > 0 && chosen.trained.nprobe > 0) {
+    CompareAuto(stage, report, "auto_30000_real_nprobe_vs_1_thread", chosen, nprobe, *baseline);
   }
 }
 

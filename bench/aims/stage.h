@@ -46,14 +46,20 @@ class Stage {
 
   // Trained by `recipe` (rvc, auto) on so many generated frames.
   const Voice& Generated(int64_t rows, const std::string& recipe = "rvc");
-  // Real frames, asked with those of other speakers; nothing where they are not at hand.
-  const Voice* Real(const std::string& recipe = "rvc");
+  // The same by RVC's recipe, but around frames drawn at random instead of k-means' centroids: for --quick, which has
+  // no time for k-means. A search takes as long.
+  const Voice& WithoutKMeans(int64_t rows);
+  // 7,253 rows: real frames asked with those of other speakers, or generated ones where they are not at hand.
+  const Voice& Short(const std::string& recipe = "rvc");
+  bool has_real_frames() const;
 
   // The index file that kithd made of it, read into this process.
   std::unique_ptr<Baseline> Local(const Voice& voice);
 
  private:
   const Voice& Train(Voice voice, const std::string& recipe);
+  const Voice& Keep(Voice voice);
+  Frames Loaded(const std::string& file) const;  // of the folder of real frames
 
   std::unique_ptr<Server> server_;
   std::unique_ptr<Client> client_;
