@@ -47,6 +47,8 @@ void EndAll() {
     waitpid(process, nullptr, 0);
   }
   for (const std::string& folder : AllLiving().folders) std::filesystem::remove_all(folder);
+  AllLiving().processes.clear();
+  AllLiving().folders.clear();
 }
 
 }  // namespace

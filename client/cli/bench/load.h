@@ -17,6 +17,9 @@
 
 namespace kith::cli {
 
+// Why the server answers a block that it cannot compute within its budget.
+inline constexpr char kLateReason[] = "LATE";
+
 struct LoadOptions {
   ClientOptions client;
   std::vector<std::string> experiments;  // client number c asks experiments[c % their number]
@@ -43,10 +46,11 @@ struct LoadResult {
   int64_t blocks = 0;                     // answered with a result
   int64_t late = 0;                       // answered after the budget, or with LATE; none without a budget
   std::map<std::string, int64_t> errors;  // by reason, or code where there is none; NO_ANSWER: not within the grace
+  int64_t under_way = 0;                  // when the load was cancelled: neither answered nor failed
   int64_t answered_in_time = 0;           // results that came within the time measured: what the throughput is made of
 
   void Add(const LoadResult& other);
-  int64_t failed() const;
+  int64_t failed() const;  // for other reasons than LATE
 };
 
 // Until the time is over or `cancellation` ends it early; then what was measured so far. An error where the server is

@@ -10,15 +10,6 @@ namespace {
 constexpr auto kCancellationCheck = std::chrono::milliseconds(50);
 constexpr absl::Duration kPauseAfterError = absl::Milliseconds(100);  // of a closed loop, where the server names none
 
-int ClientsOf(const LoadOptions& options, int thread) {
-  return (options.clients - thread + options.threads - 1) / options.threads;
-}
-
-int ConnectionsOf(const LoadOptions& options, int thread) {
-  const int share = (options.connections + options.threads - 1) / options.threads;
-  return std::max(1, std::min(share, ClientsOf(options, thread)));
-}
-
 std::string ReasonOf(const absl::Status& status) {
   std::string reason = ErrorReason(status);
   return reason.empty() ? absl::StatusCodeToString(status.code()) : reason;
@@ -26,34 +17,37 @@ std::string ReasonOf(const absl::Status& status) {
 
 }  // namespace
 
-LoadThread::LoadThread(const LoadOptions& options, FramesView frames, int number)
+std::vector<int> ClientsOf(const LoadOptions& options, int number) {
+  std::vector<int> clients;
+  for (int client = number; client < options.clients; client += options.threads) clients.push_back(client);
+  return clients;
+}
+
+LoadThread::LoadThread(const LoadOptions& options, FramesView frames, int number, LoadPort& port)
     : options_(options),
       frames_(frames),
-      pump_(options.client, ConnectionsOf(options, number)),
-      times_(options.rate.value_or(1), options.clients) {
-  for (int client = number; client < options.clients; client += options.threads) {
-    clients_.push_back(client);
-    LaneOptions lane = options.lane;
-    lane.experiment = options.experiments[static_cast<size_t>(client) % options.experiments.size()];
-    pump_.AddLane(lane);
-  }
-  blocks_.resize(clients_.size());
-}
+      port_(port),
+      clients_(ClientsOf(options, number)),
+      blocks_(clients_.size()),
+      times_(options.rate.value_or(1), options.clients) {}
 
 void LoadThread::Run(const LoadWindow& window, const Cancellation& cancellation) {
   window_ = window;
   for (size_t i = 0; i < clients_.size(); ++i) due_.emplace(FirstDue(i), static_cast<int>(i));
   const TimePoint give_up = window.end + absl::ToChronoNanoseconds(options_.grace);
   while (true) {
-    const TimePoint now = Clock::now();
+    const TimePoint now = port_.Now();
     const bool sending = now < window.end && !cancellation.cancelled();
     if (sending) SendDue(now);
     if (!sending && (unanswered_.empty() || now >= give_up || cancellation.cancelled())) break;
-    if (const auto answer = pump_.Next(WakeUp(now, sending))) Take(*answer);
+    if (const auto answer = port_.Next(WakeUp(now, sending))) Take(*answer);
   }
-  if (cancellation.cancelled()) return;  // what is under way would have been answered
-  for (const auto& [sequence, sent] : unanswered_) {
-    if (sent.due >= window_.begin) ++result_.errors["NO_ANSWER"];
+  const auto measured = std::count_if(unanswered_.begin(), unanswered_.end(),
+                                      [this](const auto& block) { return block.second.due >= window_.begin; });
+  if (cancellation.cancelled()) {
+    result_.under_way = measured;  // they might have been answered
+  } else if (measured > 0) {
+    result_.errors["NO_ANSWER"] += measured;
   }
 }
 
@@ -84,12 +78,12 @@ void LoadThread::Send(const Next& next) {
   const int64_t places = frames_.rows() - options_.block_rows + 1;
   const int64_t first = (clients_[client] * int64_t{7919} + blocks_[client]++ * options_.block_rows) % places;
   // A closed loop has no time at which a block is due but that at which it is sent.
-  unanswered_.emplace(++sequence_, Sent{open_loop() ? due : Clock::now(), client});
-  pump_.Send(client, sequence_, frames_.Rows(first, options_.block_rows));
+  unanswered_.emplace(++sequence_, Sent{open_loop() ? due : port_.Now(), client});
+  port_.Send(client, sequence_, frames_.Rows(first, options_.block_rows));
 }
 
 void LoadThread::Take(const BlockAnswer& answer) {
-  const TimePoint now = Clock::now();
+  const TimePoint now = port_.Now();
   const auto found = unanswered_.find(answer.sequence);
   if (found == unanswered_.end()) return;
   const Sent sent = found->second;
@@ -113,7 +107,7 @@ void LoadThread::Count(const Sent& sent, const absl::Status& status, TimePoint n
     return;
   }
   const std::string reason = ReasonOf(status);
-  if (budget && reason == "LATE") ++result_.late;
+  if (budget && reason == kLateReason) ++result_.late;
   ++result_.errors[reason];
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <queue>
 #include <string>
 #include <unordered_map>
@@ -23,12 +24,23 @@ struct LoadWindow {
   TimePoint end;    // of both
 };
 
+// The time and the server, as a thread of the load sees them.
+class LoadPort {
+ public:
+  virtual ~LoadPort() = default;
+  virtual TimePoint Now() const = 0;
+  // As those of BlockPump.
+  virtual void Send(int lane, int64_t sequence, FramesView frames) = 0;
+  virtual std::optional<BlockAnswer> Next(TimePoint until) = 0;
+};
+
+// The clients of thread `number`: every c with c % options.threads == number. They are the port's lanes, in this order.
+std::vector<int> ClientsOf(const LoadOptions& options, int number);
+
 class LoadThread {
  public:
-  // Has every client c with c % options.threads == number.
-  LoadThread(const LoadOptions& options, FramesView frames, int number);
-
-  absl::Status Connect(const Cancellation& cancellation) { return pump_.Connect(&cancellation); }
+  // `options` and `port` must outlive it.
+  LoadThread(const LoadOptions& options, FramesView frames, int number, LoadPort& port);
 
   // Sends blocks until the end of the window and takes their answers.
   void Run(const LoadWindow& window, const Cancellation& cancellation);
@@ -52,9 +64,9 @@ class LoadThread {
 
   const LoadOptions& options_;
   const FramesView frames_;
-  BlockPump pump_;
-  std::vector<int> clients_;  // their numbers in the load; the lanes of pump_ in this order
-  std::vector<int64_t> blocks_;
+  LoadPort& port_;
+  const std::vector<int> clients_;
+  std::vector<int64_t> blocks_;  // sent, of each
   SendTimes times_;
   LoadWindow window_;
   std::priority_queue<Next, std::vector<Next>, std::greater<>> due_;
