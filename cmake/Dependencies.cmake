@@ -17,6 +17,9 @@ find_package(SQLite3 REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(LibArchive REQUIRED)
 find_package(OpenMP REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)  # only prometheus-cpp::core is used
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(httplib REQUIRED IMPORTED_TARGET cpp-httplib)  # with the definitions that the library was built with
 include(Faiss)
 if(KITH_BUILD_TESTS)
   find_package(GTest REQUIRED)

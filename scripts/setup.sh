@@ -8,8 +8,8 @@ readonly PACKAGES=(
   # tools; dpkg-dev unpacks the source package of faiss (scripts/build_faiss.sh)
   ca-certificates ccache cmake dpkg-dev g++ ninja-build pkg-config protobuf-compiler protobuf-compiler-grpc
   # libraries
-  libarchive-dev libcli11-dev libgrpc++-dev libopenblas-openmp-dev libprotobuf-dev libspdlog-dev libsqlite3-dev
-  libssl-dev libyaml-cpp-dev nlohmann-json3-dev
+  libarchive-dev libcli11-dev libcpp-httplib-dev libgrpc++-dev libopenblas-openmp-dev libprotobuf-dev libspdlog-dev
+  libsqlite3-dev libssl-dev libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev
   # tests and benchmarks
   libbenchmark-dev libgmock-dev libgtest-dev
   # the Python package and its tests (client/python, tests/python)

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/time/clock.h"
 #include "server/app/check.h"
 #include "server/app/options.h"
 #include "server/app/signals.h"
@@ -24,6 +25,7 @@
 #include "server/rpc/server.h"
 #include "server/storage/store.h"
 #include "server/telemetry/log.h"
+#include "server/telemetry/metrics.h"
 
 namespace kith::app {
 namespace {
@@ -40,14 +42,14 @@ constexpr std::chrono::seconds kTrainerPatience(2);
 
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
 
-void LogPlatform(int search_threads) {
-  const retrieval::Platform platform = retrieval::DescribePlatform();
+void LogPlatform(const retrieval::Platform& platform, int search_threads) {
   spdlog::info("kithd {}: faiss {}, {}; {}; {} search threads", KITH_VERSION, platform.faiss, platform.instruction_set,
                platform.blas, search_threads);
   if (!platform.warning.empty()) spdlog::warn("{}", platform.warning);
 }
 
-experiments::RegistryOptions ExperimentOptions(const config::Config& config) {
+// `metrics`, here and below, outlives what the options are for.
+experiments::RegistryOptions ExperimentOptions(const config::Config& config, telemetry::Metrics* metrics) {
   experiments::RegistryOptions options;
   options.max_experiments = config.limits.experiments;
   options.preload = config.preload;
@@ -63,16 +65,24 @@ experiments::RegistryOptions ExperimentOptions(const config::Config& config) {
     spdlog::error("experiment '{}' is DEGRADED: generation {} serves, because the current one cannot be read: {}", name,
                   serving, Text(failure));
   };
-  options.on_let_go = [](const std::string& name) { spdlog::info("experiment '{}' let go of to make room", name); };
+  options.on_let_go = [metrics](const std::string& name) {
+    metrics->CountEviction();
+    spdlog::info("experiment '{}' let go of to make room", name);
+  };
+  options.on_load = [metrics](const absl::Status& status, bool degraded) {
+    using telemetry::LoadOutcome;
+    metrics->CountLoad(!status.ok() ? LoadOutcome::kFailed : degraded ? LoadOutcome::kDegraded : LoadOutcome::kOk);
+  };
   return options;
 }
 
-experiments::FoldingOptions FoldingOptionsOf(const config::Config& config) {
+experiments::FoldingOptions FoldingOptionsOf(const config::Config& config, telemetry::Metrics* metrics) {
   experiments::FoldingOptions options;
   options.rows = config.storage.fold_rows;
   options.bytes = config.storage.fold_bytes;
   options.nice = config.training.nice;
-  options.on_folded = [](const std::string& name, const absl::Status& status, int64_t rows, double seconds) {
+  options.on_folded = [metrics](const std::string& name, const absl::Status& status, int64_t rows, double seconds) {
+    metrics->CountFold(status);
     if (status.ok()) {
       spdlog::info("experiment '{}': {} rows folded into a new snapshot in {:.1f} s", name, rows, seconds);
     } else {
@@ -100,7 +110,7 @@ experiments::ImportOptions ImportLimits(const config::Config& config) {
   return options;
 }
 
-experiments::TrainerOptions TrainingOptions(const config::Config& config, int cores) {
+experiments::TrainerOptions TrainingOptions(const config::Config& config, int cores, telemetry::Metrics* metrics) {
   const config::Training& training = config.training;
   experiments::TrainerOptions options;
   const int threads = training.threads > 0 ? training.threads : cores;
@@ -111,7 +121,10 @@ experiments::TrainerOptions TrainingOptions(const config::Config& config, int co
   options.compress_above_rows = training.compress_above_rows;
   options.compress_centres = training.compress_centres;
   options.import = ImportLimits(config);
-  options.on_finished = LogTraining;
+  options.on_finished = [metrics](const experiments::TrainingEnd& end) {
+    end.is_import ? metrics->CountImport(end.status) : metrics->CountTraining(end.status);
+    LogTraining(end);
+  };
   return options;
 }
 
@@ -127,8 +140,12 @@ experiments::TrainerOptions TrainingOptions(const config::Config& config, int co
 absl::Status Serve(const config::Config& config, const StopSignals& signals) {
   const int cores = UsableCores();
   const int search_threads = config.search.threads > 0 ? config.search.threads : cores;
+  const absl::Time started = absl::Now();
   retrieval::InitializeFaiss();
-  LogPlatform(search_threads);
+  const retrieval::Platform platform = retrieval::DescribePlatform();
+  LogPlatform(platform, search_threads);
+  const auto metrics = std::make_shared<telemetry::Metrics>(
+      telemetry::BuildInfo{KITH_VERSION, platform.faiss, platform.instruction_set});
 
   storage::StoreOptions storage;
   storage.keep_generations = config.storage.keep_generations;
@@ -136,19 +153,21 @@ absl::Status Serve(const config::Config& config, const StopSignals& signals) {
   auto store = storage::Store::Open(config.data_dir, storage);
   if (!store.ok()) return store.status();
   experiments::MemoryBudget budget(config.memory.budget.Of(UsableMemory()));
-  auto registry = experiments::Registry::Open(store->get(), &budget, ExperimentOptions(config));
+  auto registry = experiments::Registry::Open(store->get(), &budget, ExperimentOptions(config, metrics.get()));
   if (!registry.ok()) return registry.status();
   spdlog::info("{} experiments; a budget of {} MiB of memory", (*registry)->List("", SIZE_MAX).size(),
                budget.limit() >> 20);
   for (const std::string& name : config.preload) {
     if (!(*registry)->Describe(name).ok()) spdlog::warn("preload: there is no experiment '{}'", name);
   }
-  experiments::Folding folding(store->get(), &budget, registry->get(), FoldingOptionsOf(config));
+  experiments::Folding folding(store->get(), &budget, registry->get(), FoldingOptionsOf(config, metrics.get()));
 
-  engine::Engine engine({search_threads, config.search.queue_rows, config.search.batch_rows});
-  experiments::Trainer trainer(store->get(), &budget, TrainingOptions(config, cores));
+  engine::Engine engine({search_threads, config.search.queue_rows, config.search.batch_rows,
+                         [&metrics](int64_t rows) { metrics->ObserveBatch(rows); }});
+  experiments::Trainer trainer(store->get(), &budget, TrainingOptions(config, cores, metrics.get()));
   ThreadPool pool(kPoolThreads, [] { retrieval::SetThreadsOfThisThread(1); });  // additions leave the cores to searches
-  const rpc::Context context{config.limits, store->get(), registry->get(), &trainer, &engine, &pool};
+  const rpc::Context context{config.limits, store->get(), registry->get(), &trainer,
+                             &engine,       &pool,        metrics,         {KITH_VERSION, search_threads, started}};
   auto server = rpc::Server::Start(context, config.listen);
   if (!server.ok()) return server.status();
   std::printf("listening on %s\n", (*server)->address().c_str());

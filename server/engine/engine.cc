@@ -45,7 +45,8 @@ absl::Status SearchBatch(const std::vector<Slice>& batch) {
 
 }  // namespace
 
-Engine::Engine(const EngineOptions& options) : queue_(options.queue_rows, options.batch_rows) {
+Engine::Engine(const EngineOptions& options)
+    : on_batch_(options.on_batch), queue_(options.queue_rows, options.batch_rows) {
   threads_.reserve(options.threads + 1);
   for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { Work(); });
   threads_.emplace_back([this] { WatchDeadlines(); });
@@ -63,6 +64,7 @@ Engine::~Engine() {
 
 absl::Status Engine::Submit(Job job) {
   bool wake_watch = false;
+  if (job.times != nullptr) job.times->queued = Clock::now();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     wake_watch = job.deadline < watched_until_;
@@ -73,6 +75,21 @@ absl::Status Engine::Submit(Job job) {
   return absl::OkStatus();
 }
 
+int64_t Engine::waiting_rows() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return queue_.waiting_rows();
+}
+
+// A task's first rows are in one batch only, so that nobody else writes to its times now.
+void Engine::NoteTaken(const std::vector<Slice>& batch, TimePoint now) const {
+  int64_t rows = 0;
+  for (const Slice& slice : batch) {
+    rows += slice.rows;
+    if (slice.first_row == 0 && slice.task->job.times != nullptr) slice.task->job.times->taken = now;
+  }
+  if (on_batch_) on_batch_(rows);
+}
+
 void Engine::Work() {
   retrieval::SetThreadsOfThisThread(1);
   std::unique_lock<std::mutex> lock(mutex_);
@@ -80,12 +97,16 @@ void Engine::Work() {
     work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
     if (queue_.empty()) return;  // stopping, and nothing is left
     std::vector<std::shared_ptr<Task>> given_up;
-    const std::vector<Slice> batch = queue_.TakeBatch(Clock::now(), &given_up);
+    const TimePoint now = Clock::now();
+    const std::vector<Slice> batch = queue_.TakeBatch(now, &given_up);
     const bool more = !queue_.empty();
     lock.unlock();
     if (more) work_.notify_one();
     ReportDone(given_up);
-    if (!batch.empty()) RunBatch(batch);
+    if (!batch.empty()) {
+      NoteTaken(batch, now);
+      RunBatch(batch);
+    }
     lock.lock();
   }
 }
@@ -99,12 +120,16 @@ void Engine::RunBatch(const std::vector<Slice>& batch) {
   } catch (const std::exception& exception) {
     status = Error(Reason::kInternal, absl::StrCat("search: ", exception.what()));
   }
+  const TimePoint now = Clock::now();
   std::vector<std::shared_ptr<Task>> finished;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     for (const Slice& slice : batch) {
       if (queue_.Complete(slice, status)) finished.push_back(slice.task);
     }
+  }
+  for (const std::shared_ptr<Task>& task : finished) {
+    if (task->job.times != nullptr) task->job.times->computed = now;
   }
   ReportDone(finished);
 }

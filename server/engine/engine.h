@@ -2,6 +2,8 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -17,6 +19,8 @@ struct EngineOptions {
   int threads = 1;             // workers; each searches with one OpenMP thread
   int64_t queue_rows = 65536;  // rows that may wait
   int64_t batch_rows = 256;    // rows searched together
+  // Told of the rows of each batch by the worker that is about to search them; must be quick.
+  std::function<void(int64_t rows)> on_batch = nullptr;
 };
 
 // Thread-safe.
@@ -32,12 +36,17 @@ class Engine {
   // push takes; job's functions are called by the engine's own threads, never from here.
   absl::Status Submit(Job job);
 
+  // Rows that wait for a worker.
+  int64_t waiting_rows() const;
+
  private:
   void Work();
   void WatchDeadlines();
   void RunBatch(const std::vector<Slice>& batch);
+  void NoteTaken(const std::vector<Slice>& batch, TimePoint now) const;
 
-  std::mutex mutex_;
+  const std::function<void(int64_t rows)> on_batch_;
+  mutable std::mutex mutex_;
   std::condition_variable work_;       // the queue is not empty, or stopping_
   std::condition_variable deadlines_;  // a deadline before watched_until_ came in, or stopping_
   BatchQueue queue_;                   // guarded by mutex_

@@ -13,12 +13,20 @@
 
 namespace kith::engine {
 
+// When a job was where, for whoever measures.
+struct JobTimes {
+  TimePoint queued;    // it was submitted
+  TimePoint taken;     // a worker took its first rows
+  TimePoint computed;  // the last of its rows had been searched and consumed
+};
+
 struct Job {
   std::shared_ptr<const retrieval::Index> index;
   retrieval::SearchParams params;  // from index->Resolve
   retrieval::FrameView queries;    // at least one row; stays valid until `done`
   TimePoint deadline = kNoDeadline;
   std::function<bool()> cancelled;  // may be empty; asked before rows are taken up
+  JobTimes* times = nullptr;        // where not null, filled in before an OK is told; stays valid until `done`
 
   // Takes the neighbours of rows first_row to first_row + neighbors.rows - 1. Called by workers for each part of the
   // queries exactly once, for several parts at the same time perhaps.

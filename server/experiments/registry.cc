@@ -138,6 +138,7 @@ void Registry::LoadNow(const Pointer& experiment) {
     const TimePoint start = Clock::now();
     absl::Status failure;
     auto loaded = OrFault([&] { return ReadNewest(record, &failure); });
+    if (options_.on_load) options_.on_load(loaded.status(), !failure.ok());
     TellLoaded(experiment.get(), loaded.status(), SecondsSince(start));
     if (loaded.ok() && !failure.ok() && options_.on_degraded) {
       options_.on_degraded(record.name, loaded->generation->number, failure);
@@ -237,6 +238,11 @@ bool Registry::MakeRoom(int64_t bytes) {
   return reaper_->WaitUntilDone() || any;
 }
 
+State Registry::StateOf(const Experiment& experiment) {
+  if (!experiment.failure.ok()) return experiment.unreadable ? State::kFailed : State::kDegraded;
+  return experiment.record.generation.number == 0 ? State::kTraining : State::kReady;
+}
+
 Description Registry::Describe(const Experiment& experiment) {
   Description description;
   description.record = experiment.record;
@@ -245,11 +251,7 @@ Description Registry::Describe(const Experiment& experiment) {
   description.generation = experiment.resident;
   description.pinned = IsPinned(experiment);
   description.last_used = experiment.last_used;
-  if (!experiment.failure.ok()) {
-    description.state = experiment.unreadable ? State::kFailed : State::kDegraded;
-  } else if (experiment.record.generation.number == 0) {
-    description.state = State::kTraining;
-  }
+  description.state = StateOf(experiment);
   return description;
 }
 

@@ -36,6 +36,20 @@ struct RegistryOptions {
   std::function<void(const std::string& name, const absl::Status& status, double seconds)> on_loaded;
   std::function<void(const std::string& name, int64_t serving, const absl::Status& failure)> on_degraded;
   std::function<void(const std::string& name)> on_let_go;
+  // Told of each attempt to load, also of those that follow each other too fast to be logged. OK and degraded: an
+  // earlier generation was loaded.
+  std::function<void(const absl::Status& status, bool degraded)> on_load;
+};
+
+// How many experiments there are of each state, and how many of them all are in memory.
+struct Counts {
+  int64_t training = 0;
+  int64_t ready = 0;
+  int64_t degraded = 0;
+  int64_t failed = 0;
+  int64_t resident = 0;
+
+  int64_t all() const { return training + ready + degraded + failed; }
 };
 
 // Thread-safe. FindResident, Describe and List take a lock for a look-up and a pointer copy. What may wait for the disk
@@ -67,6 +81,9 @@ class Registry {
 
   // The experiments whose names come behind `after`, in the order of the names' bytes, at most `count`.
   std::vector<Description> List(const std::string& after, size_t count) const;
+
+  // Not of one moment where there are very many: nobody waits for long for this.
+  Counts Count() const;
 
   // Appends frames (of the experiment's dimension, finite), which have to stay until `done`: durable, and seen by every
   // search that starts afterwards. Those of one experiment that wait are stored together. EXPERIMENT_NOT_FOUND,
@@ -147,6 +164,7 @@ class Registry {
 
   // These want mutex_ held.
   static bool IsPinned(const Experiment& experiment) { return experiment.preloaded || experiment.record.pinned; }
+  static State StateOf(const Experiment& experiment);
   static Description Describe(const Experiment& experiment);
   static absl::Status CheckChangeable(const Experiment& experiment);
   static absl::Status CheckAddable(const Experiment& experiment);

@@ -10,7 +10,7 @@
 namespace kith::rpc {
 
 BackupCall::BackupCall(const Context& context, ThreadPool* thread, CallGate::Pass pass)
-    : pass_(std::move(pass)), context_(context) {
+    : GatedCall(std::move(pass)), context_(context) {
   thread->Run([this] {
     absl::Status status = Guarded([&] { return WriteAll(); });
     // The call must not end beside a message that is under way.

@@ -17,7 +17,7 @@ namespace kith::rpc {
 
 // Deletes itself when the call is over. The tar is made on a thread of `thread`, which waits for the client to take
 // each message before it makes the next: a slow client costs the memory of one.
-class BackupCall : public grpc::ServerWriteReactor<v1::BackupResponse> {
+class BackupCall : public GatedCall<grpc::ServerWriteReactor<v1::BackupResponse>> {
  public:
   BackupCall(const Context& context, ThreadPool* thread, CallGate::Pass pass);
 
@@ -33,7 +33,6 @@ class BackupCall : public grpc::ServerWriteReactor<v1::BackupResponse> {
   absl::Status Send();
   absl::Status WaitUntilTaken();
 
-  const CallGate::Pass pass_;
   const Context& context_;
   v1::BackupResponse next_;  // being filled
   v1::BackupResponse sent_;  // under way while writing_

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "server/base/guard.h"
 #include "server/base/status.h"
+#include "server/rpc/block_trace.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
 #include "server/rpc/operation.h"
@@ -27,6 +28,7 @@ namespace kith::rpc {
 struct SearchStreamKind {
   using Request = v1::StreamSearchRequest;
   using Response = v1::StreamSearchResponse;
+  static constexpr telemetry::Rpc kRpc = telemetry::Rpc::kStreamSearch;
   static absl::StatusOr<BlockOptions> Open(const v1::StreamOpen& open, const config::Limits& limits);
   static absl::Status Start(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
                             BlockCall call, Response* response) {
@@ -36,6 +38,7 @@ struct SearchStreamKind {
 struct ExpandStreamKind {
   using Request = v1::StreamExpandRequest;
   using Response = v1::StreamExpandResponse;
+  static constexpr telemetry::Rpc kRpc = telemetry::Rpc::kStreamExpand;
   static absl::StatusOr<BlockOptions> Open(const v1::StreamOpen& open, const config::Limits& limits);
   static absl::Status Start(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
                             BlockCall call, Response* response) {
@@ -54,10 +57,13 @@ struct StreamOptions {
 // State changes happen under mutex_; what they lead to (a read, a write, the end) is started after it is let go, by
 // whoever made the change, because gRPC may end the call, and OnDone delete it, as soon as its end is started.
 template <typename Kind>
-class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>, public Drainable {
+class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>>,
+                    public Drainable {
+  using Base = GatedCall<grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>>;
+
  public:
   BlockStream(const Context& context, StreamSet* streams, CallGate::Pass pass)
-      : pass_(std::move(pass)), context_(context), streams_(streams) {
+      : Base(std::move(pass)), context_(context), streams_(streams) {
     if (absl::Status status = streams_->Enter(this); !status.ok()) {
       entered_ = false;
       finished_ = true;
@@ -116,6 +122,7 @@ class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typen
   struct Block {
     typename Kind::Request request;
     typename Kind::Response response;
+    BlockTrace trace;
     bool ready = false;  // guarded by mutex_
   };
 
@@ -131,6 +138,7 @@ class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typen
   // Handles the message just read. An error ends the stream.
   absl::Status Take(TimePoint received) {
     const std::shared_ptr<Block> block = std::move(incoming_);
+    block->trace.received = received;
     const bool opens = !options_.has_value();
     if (opens) {
       if (absl::Status status = Open(block->request); !status.ok()) return status;
@@ -176,13 +184,18 @@ class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typen
     BlockCall call;
     if (options_->budget) call.deadline = received + *options_->budget;
     call.cancelled = [this] { return cancelled_.load(); };
+    call.trace = &block->trace;
     call.done = [this, block = block.get()](const absl::Status& status) { Answer(block, status); };
     return Kind::Start(context_, options_->block, block->request.frames(), std::move(call), &block->response);
   }
 
   // The block's answer stands; it goes out when those before it have.
   void Answer(Block* block, const absl::Status& status) {
-    if (!status.ok()) block->response.Clear();
+    context_.metrics->CountStreamBlock(Kind::kRpc, status.code());
+    if (!status.ok()) {
+      context_.metrics->CountFailedBlock(status);
+      block->response.Clear();
+    }
     *block->response.mutable_status() = ToProto(status);
     block->response.set_sequence(block->request.sequence());
     std::unique_lock<std::mutex> lock(mutex_);
@@ -201,9 +214,15 @@ class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typen
     if (finished_) return;
     while (cancelled_ && !writing_ && !pending_.empty() && pending_.front()->ready) pending_.pop_front();
     Block* write = nullptr;
+    std::shared_ptr<telemetry::Metrics> metrics;  // both are used when block and stream may be gone
+    BlockTrace trace;
     if (!writing_ && !pending_.empty() && pending_.front()->ready) {
       write = pending_.front().get();
       writing_ = true;
+      if (write->response.status().code() == 0) {
+        metrics = context_.metrics;
+        trace = write->trace;
+      }
     }
     const bool read = !end_ && !reading_ && !taking_ && pending_.size() < kMostPending;
     if (read) reading_ = true;
@@ -213,9 +232,9 @@ class BlockStream : public grpc::ServerBidiReactor<typename Kind::Request, typen
     if (write != nullptr) this->StartWrite(&write->response);
     if (read) Read();
     if (finish) this->Finish(*end_);
+    if (metrics != nullptr) CountAnswered(trace, Kind::kRpc, metrics.get());
   }
 
-  const CallGate::Pass pass_;
   const Context& context_;
   StreamSet* const streams_;
   bool entered_ = true;

@@ -8,11 +8,11 @@ absl::Status ShuttingDown() {
   return Error(Reason::kShuttingDown, "the server is shutting down; connect again in a moment");
 }
 
-absl::StatusOr<CallGate::Pass> CallGate::Enter() {
+absl::StatusOr<CallGate::Pass> CallGate::Enter(telemetry::Rpc rpc) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (closed_) return ShuttingDown();
   ++inside_;
-  return Pass(this);
+  return Pass(this, rpc);
 }
 
 void CallGate::Close() {

@@ -1,16 +1,20 @@
-// Lets Kith's own calls in, refuses them once the server drains, and tells when the last one has left. Health checks
-// and reflection do not come by here: they are answered to the end, and never hold it up.
+// Lets Kith's own calls in, refuses them once the server drains, counts how they end, and tells when the last one has
+// left. Health checks and reflection do not come by here: they are answered to the end, and never hold it up.
 #pragma once
+
+#include <grpcpp/grpcpp.h>
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/rpc/status.h"
+#include "server/telemetry/metrics.h"
 
 namespace kith::rpc {
 
@@ -20,14 +24,33 @@ absl::Status ShuttingDown();
 // Thread-safe.
 class CallGate {
  public:
-  struct Leaving {
-    void operator()(CallGate* gate) const { gate->Leave(); }
-  };
   // Held by a call for as long as there is something left of it.
-  using Pass = std::unique_ptr<CallGate, Leaving>;
+  class Pass {
+   public:
+    telemetry::Rpc rpc() const { return rpc_; }
+    // To be told how the call ends, before its client hears of it.
+    void CountEnd(const grpc::Status& status) const { gate_->CountEnd(rpc_, status); }
+    // Nothing is left of the call.
+    void reset() { gate_.reset(); }
+
+   private:
+    friend class CallGate;
+    struct Leaving {
+      void operator()(CallGate* gate) const { gate->Leave(); }
+    };
+    Pass(CallGate* gate, telemetry::Rpc rpc) : gate_(gate), rpc_(rpc) {}
+
+    std::unique_ptr<CallGate, Leaving> gate_;
+    telemetry::Rpc rpc_;
+  };
+
+  explicit CallGate(std::shared_ptr<telemetry::Metrics> metrics) : metrics_(std::move(metrics)) {}
 
   // SHUTTING_DOWN after Close.
-  absl::StatusOr<Pass> Enter();
+  absl::StatusOr<Pass> Enter(telemetry::Rpc rpc);
+  void CountEnd(telemetry::Rpc rpc, const grpc::Status& status) const {
+    metrics_->CountCall(rpc, static_cast<absl::StatusCode>(status.error_code()));
+  }
 
   void Close();
 
@@ -39,26 +62,48 @@ class CallGate {
  private:
   void Leave();
 
+  const std::shared_ptr<telemetry::Metrics> metrics_;
   std::mutex mutex_;
   std::condition_variable empty_;
   bool closed_ = false;  // guarded by mutex_
   int64_t inside_ = 0;   // guarded by mutex_
 };
 
+// What every call of Kith's is. Reactor: one of gRPC's.
+template <typename Reactor>
+class GatedCall : public Reactor {
+ public:
+  explicit GatedCall(CallGate::Pass pass) : pass_(std::move(pass)) {}
+
+  // In the place of gRPC's: this object may be gone when it returns.
+  void Finish(const grpc::Status& status) {
+    pass_.CountEnd(status);
+    Reactor::Finish(status);
+  }
+
+ protected:
+  telemetry::Rpc rpc() const { return pass_.rpc(); }
+
+ private:
+  const CallGate::Pass pass_;
+};
+
 // A call that is told why it cannot be. Deletes itself when that is done. Reactor: one of gRPC's.
 template <typename Reactor>
 class RefusedCall : public Reactor {
  public:
-  explicit RefusedCall(const absl::Status& status) { this->Finish(ToGrpc(status)); }
+  explicit RefusedCall(const grpc::Status& status) { this->Finish(status); }
   void OnDone() override { delete this; }
 };
 
 // The reactor that `make(pass)` gives, or one that refuses the call.
 template <typename Reactor, typename Make>
-Reactor* Admit(CallGate* gate, Make make) {
-  auto pass = gate->Enter();
-  if (!pass.ok()) return new RefusedCall<Reactor>(pass.status());
-  return make(*std::move(pass));
+Reactor* Admit(CallGate* gate, telemetry::Rpc rpc, Make make) {
+  auto pass = gate->Enter(rpc);
+  if (pass.ok()) return make(*std::move(pass));
+  const grpc::Status status = ToGrpc(pass.status());
+  gate->CountEnd(rpc, status);
+  return new RefusedCall<Reactor>(status);
 }
 
 }  // namespace kith::rpc

@@ -1,14 +1,26 @@
 // What every handler works with.
 #pragma once
 
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
 #include "server/base/thread_pool.h"
 #include "server/config/config.h"
 #include "server/engine/engine.h"
 #include "server/experiments/registry.h"
 #include "server/experiments/trainer.h"
 #include "server/storage/store.h"
+#include "server/telemetry/metrics.h"
 
 namespace kith::rpc {
+
+// What GetServerInfo tells besides what it looks up.
+struct ServerFacts {
+  std::string version;
+  int search_threads = 0;
+  absl::Time started;
+};
 
 // All outlive the server's calls. Handlers run on gRPC's few threads and never compute nor wait: searches go to the
 // engine, uploads and whatever touches the disk to the pool. What waits for other work on an experiment goes to the
@@ -20,6 +32,8 @@ struct Context {
   experiments::Trainer* trainer;
   engine::Engine* engine;
   ThreadPool* pool;
+  std::shared_ptr<telemetry::Metrics> metrics;
+  ServerFacts facts;
 };
 
 }  // namespace kith::rpc

@@ -107,14 +107,6 @@ v1::Recipe ToProto(const retrieval::Recipe& recipe) {
   return proto;
 }
 
-google::protobuf::Timestamp ToProto(absl::Time time) {
-  google::protobuf::Timestamp proto;
-  const int64_t seconds = absl::ToUnixSeconds(time);
-  proto.set_seconds(seconds);
-  proto.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
-  return proto;
-}
-
 v1::Experiment::State ToProto(experiments::State state) {
   switch (state) {
     case experiments::State::kTraining:
@@ -161,6 +153,14 @@ void FillServed(const experiments::Generation& generation, v1::Experiment* proto
 }
 
 }  // namespace
+
+google::protobuf::Timestamp ToProto(absl::Time time) {
+  google::protobuf::Timestamp proto;
+  const int64_t seconds = absl::ToUnixSeconds(time);
+  proto.set_seconds(seconds);
+  proto.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
+  return proto;
+}
 
 absl::StatusOr<retrieval::FrameView> FramesOf(const v1::FloatBatch& batch, int64_t first_row) {
   if (!batch.raw().empty() && batch.values_size() > 0) {

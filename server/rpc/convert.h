@@ -7,6 +7,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "google/protobuf/timestamp.pb.h"
 #include "kith/v1/experiments.pb.h"
 #include "kith/v1/retrieval.pb.h"
 #include "server/config/config.h"
@@ -45,6 +47,7 @@ retrieval::TuneOptions TuneOptionsOf(const v1::TuneRequest& request);
 // Says DIMENSION_MISMATCH with both numbers.
 absl::Status CheckDimension(int given, int expected);
 
+google::protobuf::Timestamp ToProto(absl::Time time);
 v1::Experiment ToProto(const experiments::Description& description);
 v1::Generation ToProto(const storage::GenerationRecord& record);
 v1::Phase ToProto(experiments::Phase phase);

@@ -23,7 +23,7 @@ inline constexpr int64_t kDownloadPiece = 1 << 20;
 // Deletes itself when the call is over. The experiment is loaded where it is not in memory. The next message is made,
 // in the pool, only once the last one has been taken: a slow client costs the memory of one.
 template <typename Response>
-class DownloadCall : public grpc::ServerWriteReactor<Response> {
+class DownloadCall : public GatedCall<grpc::ServerWriteReactor<Response>> {
  public:
   // Fills the next message; false: there are no more.
   using Next = std::function<absl::StatusOr<bool>(Response*)>;
@@ -32,7 +32,7 @@ class DownloadCall : public grpc::ServerWriteReactor<Response> {
   using Messages = std::function<Next(std::shared_ptr<const experiments::Generation> generation)>;
 
   DownloadCall(const Context& context, CallGate::Pass pass, const std::string& experiment, const Messages& messages)
-      : pass_(std::move(pass)), context_(context) {
+      : GatedCall<grpc::ServerWriteReactor<Response>>(std::move(pass)), context_(context) {
     context_.registry->Acquire(experiment, [this, messages](const experiments::Registry::Resident& resident) {
       const absl::Status status = Guarded([&] {
         if (resident.ok()) next_ = messages(*resident);
@@ -70,7 +70,6 @@ class DownloadCall : public grpc::ServerWriteReactor<Response> {
     }
   }
 
-  const CallGate::Pass pass_;
   const Context& context_;
   Next next_;
   std::atomic<bool> cancelled_{false};

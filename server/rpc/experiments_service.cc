@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "server/base/guard.h"
 #include "server/base/status.h"
+#include "server/retrieval/platform.h"
 #include "server/rpc/backup_call.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/downloads.h"
@@ -16,6 +17,9 @@
 #include "server/rpc/tune_call.h"
 
 namespace kith::rpc {
+
+using telemetry::Rpc;
+
 namespace {
 
 constexpr int kDefaultPageSize = 100;
@@ -41,44 +45,65 @@ absl::Status ListPage(const experiments::Registry& registry, const v1::ListExper
 }
 
 // Deletes itself when the call is over.
-class PoolCall : public grpc::ServerUnaryReactor {
+class PoolCall : public GatedCall<grpc::ServerUnaryReactor> {
  public:
   template <typename Body>
-  PoolCall(ThreadPool* pool, CallGate::Pass pass, Body body) : pass_(std::move(pass)) {
+  PoolCall(ThreadPool* pool, CallGate::Pass pass, Body body) : GatedCall(std::move(pass)) {
     pool->Run([this, body] { Finish(ToGrpc(Guarded(body))); });
   }
 
  private:
   void OnDone() override { delete this; }
-
-  const CallGate::Pass pass_;
 };
 
 // A call that the registry ends: `start(done)` is given what takes its status. Deletes itself when the call is over.
-class RegistryCall : public grpc::ServerUnaryReactor {
+class RegistryCall : public GatedCall<grpc::ServerUnaryReactor> {
  public:
   template <typename Start>
-  RegistryCall(CallGate::Pass pass, const Start& start) : pass_(std::move(pass)) {
+  RegistryCall(CallGate::Pass pass, const Start& start) : GatedCall(std::move(pass)) {
     start([this](const absl::Status& status) { Finish(ToGrpc(status)); });
   }
 
  private:
   void OnDone() override { delete this; }
-
-  const CallGate::Pass pass_;
 };
+
+void AddHistogram(const telemetry::HistogramReading& reading, v1::GetServerInfoResponse* response) {
+  v1::Histogram* histogram = response->add_histograms();
+  histogram->set_name(reading.name);
+  histogram->mutable_bounds()->Assign(reading.bounds.begin(), reading.bounds.end());
+  histogram->mutable_counts()->Assign(reading.counts.begin(), reading.counts.end());
+  histogram->set_sum(reading.sum);
+  histogram->set_count(reading.count);
+}
+
+void FillServerInfo(const Context& context, v1::GetServerInfoResponse* response) {
+  const retrieval::Platform platform = retrieval::DescribePlatform();
+  const experiments::Counts counts = context.registry->Count();
+  response->set_version(context.facts.version);
+  response->set_faiss(platform.faiss);
+  response->set_instruction_set(platform.instruction_set);
+  response->set_blas(platform.blas);
+  response->set_search_threads(context.facts.search_threads);
+  *response->mutable_started() = ToProto(context.facts.started);
+  response->set_memory_budget_bytes(context.trainer->budget()->limit());
+  response->set_memory_reserved_bytes(context.trainer->budget()->used());
+  response->set_experiments(counts.all());
+  response->set_resident_experiments(counts.resident);
+  for (const auto& reading : context.metrics->BlockHistograms()) AddHistogram(reading, response);
+}
 
 }  // namespace
 
 template <typename Body>
-grpc::ServerUnaryReactor* ExperimentsService::InPool(Body body) {
+grpc::ServerUnaryReactor* ExperimentsService::InPool(Rpc rpc, Body body) {
   return Admit<grpc::ServerUnaryReactor>(
-      gate_, [&](CallGate::Pass pass) { return new PoolCall(context_.pool, std::move(pass), body); });
+      gate_, rpc, [&](CallGate::Pass pass) { return new PoolCall(context_.pool, std::move(pass), body); });
 }
 
 template <typename Response, typename Change>
-grpc::ServerUnaryReactor* ExperimentsService::Changed(Response* response, Change change) {
-  return Admit<grpc::ServerUnaryReactor>(gate_, [&](CallGate::Pass pass) {
+grpc::ServerUnaryReactor* ExperimentsService::Changed(Rpc rpc, Response* response, Change change) {
+  return Admit<grpc::ServerUnaryReactor>(gate_, rpc, [&](CallGate::Pass pass) {
     return new RegistryCall(std::move(pass), [&](const auto& end) {
       change([end, response](const absl::StatusOr<experiments::Description>& result) {
         if (result.ok()) *response->mutable_experiment() = ToProto(*result);
@@ -89,9 +114,9 @@ grpc::ServerUnaryReactor* ExperimentsService::Changed(Response* response, Change
 }
 
 template <typename Response, typename Messages>
-grpc::ServerWriteReactor<Response>* ExperimentsService::Download(const std::string& experiment,
+grpc::ServerWriteReactor<Response>* ExperimentsService::Download(Rpc rpc, const std::string& experiment,
                                                                  const Messages& messages) {
-  return Admit<grpc::ServerWriteReactor<Response>>(gate_, [&](CallGate::Pass pass) {
+  return Admit<grpc::ServerWriteReactor<Response>>(gate_, rpc, [&](CallGate::Pass pass) {
     return new DownloadCall<Response>(context_, std::move(pass), experiment, messages);
   });
 }
@@ -99,12 +124,12 @@ grpc::ServerWriteReactor<Response>* ExperimentsService::Download(const std::stri
 grpc::ServerUnaryReactor* ExperimentsService::List(grpc::CallbackServerContext*,
                                                    const v1::ListExperimentsRequest* request,
                                                    v1::ListExperimentsResponse* response) {
-  return InPool([=] { return ListPage(*context_.registry, *request, response); });
+  return InPool(Rpc::kList, [=] { return ListPage(*context_.registry, *request, response); });
 }
 
 grpc::ServerUnaryReactor* ExperimentsService::Get(grpc::CallbackServerContext*, const v1::GetExperimentRequest* request,
                                                   v1::GetExperimentResponse* response) {
-  return InPool([=] {
+  return InPool(Rpc::kGet, [=] {
     const auto description = context_.registry->Describe(request->name());
     if (description.ok()) *response->mutable_experiment() = ToProto(*description);
     return description.status();
@@ -114,7 +139,7 @@ grpc::ServerUnaryReactor* ExperimentsService::Get(grpc::CallbackServerContext*, 
 grpc::ServerUnaryReactor* ExperimentsService::Delete(grpc::CallbackServerContext*,
                                                      const v1::DeleteExperimentRequest* request,
                                                      v1::DeleteExperimentResponse*) {
-  return Admit<grpc::ServerUnaryReactor>(gate_, [&](CallGate::Pass pass) {
+  return Admit<grpc::ServerUnaryReactor>(gate_, Rpc::kDelete, [&](CallGate::Pass pass) {
     return new RegistryCall(std::move(pass), [&](const auto& end) { context_.registry->Delete(request->name(), end); });
   });
 }
@@ -122,50 +147,54 @@ grpc::ServerUnaryReactor* ExperimentsService::Delete(grpc::CallbackServerContext
 grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>* ExperimentsService::Import(
     grpc::CallbackServerContext*) {
   using Reactor = grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>;
-  return Admit<Reactor>(gate_, [&](CallGate::Pass pass) { return new ImportCall(context_, std::move(pass)); });
+  return Admit<Reactor>(gate_, Rpc::kImport,
+                        [&](CallGate::Pass pass) { return new ImportCall(context_, std::move(pass)); });
 }
 
 grpc::ServerWriteReactor<v1::ExportResponse>* ExperimentsService::Export(grpc::CallbackServerContext*,
                                                                          const v1::ExportRequest* request) {
-  return Download<v1::ExportResponse>(request->name(), ExportMessages(context_, request->name()));
+  return Download<v1::ExportResponse>(Rpc::kExport, request->name(), ExportMessages(context_, request->name()));
 }
 
 grpc::ServerWriteReactor<v1::GetFramesResponse>* ExperimentsService::GetFrames(grpc::CallbackServerContext*,
                                                                                const v1::GetFramesRequest* request) {
-  return Download<v1::GetFramesResponse>(request->name(), FrameMessages(*request));
+  return Download<v1::GetFramesResponse>(Rpc::kGetFrames, request->name(), FrameMessages(*request));
 }
 
 grpc::ServerWriteReactor<v1::TuneResponse>* ExperimentsService::Tune(grpc::CallbackServerContext*,
                                                                      const v1::TuneRequest* request) {
   using Reactor = grpc::ServerWriteReactor<v1::TuneResponse>;
-  return Admit<Reactor>(
-      gate_, [&](CallGate::Pass pass) { return new TuneCall(context_, std::move(pass), &tunings_, request); });
+  return Admit<Reactor>(gate_, Rpc::kTune, [&](CallGate::Pass pass) {
+    return new TuneCall(context_, std::move(pass), &tunings_, request);
+  });
 }
 
 grpc::ServerUnaryReactor* ExperimentsService::Load(grpc::CallbackServerContext*, const v1::LoadRequest* request,
                                                    v1::LoadResponse* response) {
-  return Changed(response, [=](const auto& done) { context_.registry->Load(request->name(), done); });
+  return Changed(Rpc::kLoad, response, [=](const auto& done) { context_.registry->Load(request->name(), done); });
 }
 
 grpc::ServerUnaryReactor* ExperimentsService::Unload(grpc::CallbackServerContext*, const v1::UnloadRequest* request,
                                                      v1::UnloadResponse* response) {
-  return Changed(response, [=](const auto& done) { done(context_.registry->Unload(request->name())); });
+  return Changed(Rpc::kUnload, response, [=](const auto& done) { done(context_.registry->Unload(request->name())); });
 }
 
 grpc::ServerUnaryReactor* ExperimentsService::Pin(grpc::CallbackServerContext*, const v1::PinRequest* request,
                                                   v1::PinResponse* response) {
-  return Changed(response, [=](const auto& done) { context_.registry->SetPinned(request->name(), true, done); });
+  return Changed(Rpc::kPin, response,
+                 [=](const auto& done) { context_.registry->SetPinned(request->name(), true, done); });
 }
 
 grpc::ServerUnaryReactor* ExperimentsService::Unpin(grpc::CallbackServerContext*, const v1::UnpinRequest* request,
                                                     v1::UnpinResponse* response) {
-  return Changed(response, [=](const auto& done) { context_.registry->SetPinned(request->name(), false, done); });
+  return Changed(Rpc::kUnpin, response,
+                 [=](const auto& done) { context_.registry->SetPinned(request->name(), false, done); });
 }
 
 grpc::ServerUnaryReactor* ExperimentsService::Generations(grpc::CallbackServerContext*,
                                                           const v1::GenerationsRequest* request,
                                                           v1::GenerationsResponse* response) {
-  return InPool([=] {
+  return InPool(Rpc::kGenerations, [=] {
     const auto known = context_.registry->Describe(request->name());
     if (!known.ok()) return known.status();
     const auto generations = context_.store->Generations(request->name());
@@ -181,21 +210,32 @@ grpc::ServerUnaryReactor* ExperimentsService::Rollback(grpc::CallbackServerConte
                                                        v1::RollbackResponse* response) {
   std::optional<int64_t> to;
   if (request->has_to()) to = request->to();
-  return Changed(response, [=](const auto& done) { context_.registry->Rollback(request->name(), to, done); });
+  return Changed(Rpc::kRollback, response,
+                 [=](const auto& done) { context_.registry->Rollback(request->name(), to, done); });
 }
 
 grpc::ServerWriteReactor<v1::BackupResponse>* ExperimentsService::Backup(grpc::CallbackServerContext*,
                                                                          const v1::BackupRequest*) {
   using Reactor = grpc::ServerWriteReactor<v1::BackupResponse>;
-  return Admit<Reactor>(gate_,
+  return Admit<Reactor>(gate_, Rpc::kBackup,
                         [&](CallGate::Pass pass) { return new BackupCall(context_, &backups_, std::move(pass)); });
 }
 
 grpc::ServerReadReactor<v1::RestoreRequest>* ExperimentsService::Restore(grpc::CallbackServerContext*,
                                                                          v1::RestoreResponse* response) {
   using Reactor = grpc::ServerReadReactor<v1::RestoreRequest>;
-  return Admit<Reactor>(
-      gate_, [&](CallGate::Pass pass) { return new RestoreCall(context_, &backups_, response, std::move(pass)); });
+  return Admit<Reactor>(gate_, Rpc::kRestore, [&](CallGate::Pass pass) {
+    return new RestoreCall(context_, &backups_, response, std::move(pass));
+  });
+}
+
+grpc::ServerUnaryReactor* ExperimentsService::GetServerInfo(grpc::CallbackServerContext*,
+                                                            const v1::GetServerInfoRequest*,
+                                                            v1::GetServerInfoResponse* response) {
+  return InPool(Rpc::kGetServerInfo, [=] {
+    FillServerInfo(context_, response);
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace kith::rpc

@@ -47,22 +47,27 @@ class ExperimentsService : public v1::Experiments::CallbackService {
                                                        const v1::BackupRequest* request) override;
   grpc::ServerReadReactor<v1::RestoreRequest>* Restore(grpc::CallbackServerContext* call,
                                                        v1::RestoreResponse* response) override;
+  grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* call, const v1::GetServerInfoRequest* request,
+                                          v1::GetServerInfoResponse* response) override;
 
   // Ends the tunings that run; no more are let in.
   void Drain() { tunings_.DrainAll(); }
 
  private:
+  // In all three: `rpc` is the call, for counting it.
+
   // Runs `body`, which returns an absl::Status, in the pool and ends the call with its result.
   template <typename Body>
-  grpc::ServerUnaryReactor* InPool(Body body);
+  grpc::ServerUnaryReactor* InPool(telemetry::Rpc rpc, Body body);
 
   // Calls `change(done)`, and ends the call with the experiment that `done` is told of, or with the error.
   template <typename Response, typename Change>
-  grpc::ServerUnaryReactor* Changed(Response* response, Change change);
+  grpc::ServerUnaryReactor* Changed(telemetry::Rpc rpc, Response* response, Change change);
 
   // Answers with the messages that `messages` makes of the experiment's generation, see DownloadCall.
   template <typename Response, typename Messages>
-  grpc::ServerWriteReactor<Response>* Download(const std::string& experiment, const Messages& messages);
+  grpc::ServerWriteReactor<Response>* Download(telemetry::Rpc rpc, const std::string& experiment,
+                                               const Messages& messages);
 
   const Context context_;
   CallGate* const gate_;

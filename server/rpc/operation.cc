@@ -28,6 +28,8 @@ absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions
   const auto queries = QueriesOf(frames, block.job.index->dimension(), context.limits);
   if (!queries.ok()) return queries.status();
   block.job.queries = *queries;
+  call->trace->rows = queries->rows;
+  block.job.times = &call->trace->job;
   block.job.deadline = call->deadline;
   block.job.cancelled = std::move(call->cancelled);
   block.job.done = std::move(call->done);

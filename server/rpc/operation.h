@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "kith/v1/retrieval.pb.h"
 #include "server/base/clock.h"
+#include "server/rpc/block_trace.h"
 #include "server/rpc/context.h"
 
 namespace kith::rpc {
@@ -31,6 +32,7 @@ absl::StatusOr<BlockOptions> ExpandBlockOptions(const std::string& experiment, c
 struct BlockCall {
   TimePoint deadline = kNoDeadline;
   std::function<bool()> cancelled;
+  BlockTrace* trace = nullptr;                    // filled in before an OK is told; stays until `done`
   std::function<void(const absl::Status&)> done;  // once, from another thread; only after an OK
 };
 

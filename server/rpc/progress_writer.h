@@ -44,9 +44,10 @@ class CallLink {
 // State changes happen under mutex_; what they lead to (a write, the end) is started after it is let go, by whoever
 // made the change, because gRPC may end the call as soon as its end is started. That waits for whatever holds the call.
 template <typename Reactor, typename Response>
-class ProgressWriter : public Reactor {
+class ProgressWriter : public GatedCall<Reactor> {
  public:
-  ProgressWriter(const Context& context, CallGate::Pass pass) : context_(context), pass_(std::move(pass)) {}
+  ProgressWriter(const Context& context, CallGate::Pass pass)
+      : GatedCall<Reactor>(std::move(pass)), context_(context) {}
 
   void OnWriteDone(bool ok) final;
   void OnCancel() final;
@@ -92,7 +93,6 @@ class ProgressWriter : public Reactor {
   // Runs a task that holds the call already.
   void Launch(Task task);
 
-  const CallGate::Pass pass_;
   std::mutex mutex_;
   Message writing_message_;          // belongs to the write that is under way
   std::optional<Message> next_;      // guarded by mutex_

@@ -9,13 +9,15 @@ namespace kith::rpc {
 
 grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>* RetrievalService::Train(grpc::CallbackServerContext*) {
   using Reactor = grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>;
-  return Admit<Reactor>(gate_, [&](CallGate::Pass pass) { return new TrainCall(context_, std::move(pass)); });
+  return Admit<Reactor>(gate_, telemetry::Rpc::kTrain,
+                        [&](CallGate::Pass pass) { return new TrainCall(context_, std::move(pass)); });
 }
 
 grpc::ServerReadReactor<v1::AddRequest>* RetrievalService::Add(grpc::CallbackServerContext*,
                                                                v1::AddResponse* response) {
   using Reactor = grpc::ServerReadReactor<v1::AddRequest>;
-  return Admit<Reactor>(gate_, [&](CallGate::Pass pass) { return new AddCall(context_, response, std::move(pass)); });
+  return Admit<Reactor>(gate_, telemetry::Rpc::kAdd,
+                        [&](CallGate::Pass pass) { return new AddCall(context_, response, std::move(pass)); });
 }
 
 grpc::ServerUnaryReactor* RetrievalService::Search(grpc::CallbackServerContext* call, const v1::SearchRequest* request,
@@ -25,8 +27,9 @@ grpc::ServerUnaryReactor* RetrievalService::Search(grpc::CallbackServerContext* 
     if (!options.ok()) return options.status();
     return StartSearch(context_, *options, request->frames(), std::move(block), response);
   };
-  return Admit<grpc::ServerUnaryReactor>(
-      gate_, [&](CallGate::Pass pass) { return new UnaryCall(call, std::move(pass), start); });
+  return Admit<grpc::ServerUnaryReactor>(gate_, telemetry::Rpc::kSearch, [&](CallGate::Pass pass) {
+    return new UnaryCall(context_, call, std::move(pass), start);
+  });
 }
 
 grpc::ServerUnaryReactor* RetrievalService::Expand(grpc::CallbackServerContext* call, const v1::ExpandRequest* request,
@@ -36,15 +39,17 @@ grpc::ServerUnaryReactor* RetrievalService::Expand(grpc::CallbackServerContext* 
     if (!options.ok()) return options.status();
     return StartExpand(context_, *options, request->frames(), std::move(block), response);
   };
-  return Admit<grpc::ServerUnaryReactor>(
-      gate_, [&](CallGate::Pass pass) { return new UnaryCall(call, std::move(pass), start); });
+  return Admit<grpc::ServerUnaryReactor>(gate_, telemetry::Rpc::kExpand, [&](CallGate::Pass pass) {
+    return new UnaryCall(context_, call, std::move(pass), start);
+  });
 }
 
 template <typename Kind>
 grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>* RetrievalService::OpenStream() {
   using Reactor = grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>;
-  return Admit<Reactor>(
-      gate_, [&](CallGate::Pass pass) { return new BlockStream<Kind>(context_, &streams_, std::move(pass)); });
+  return Admit<Reactor>(gate_, Kind::kRpc, [&](CallGate::Pass pass) {
+    return new BlockStream<Kind>(context_, &streams_, std::move(pass));
+  });
 }
 
 grpc::ServerBidiReactor<v1::StreamSearchRequest, v1::StreamSearchResponse>* RetrievalService::StreamSearch(

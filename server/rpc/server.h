@@ -37,6 +37,7 @@ class Server {
   explicit Server(const Context& context)
       : registry_(context.registry),
         trainer_(context.trainer),
+        gate_(context.metrics),
         retrieval_(context, &gate_),
         experiments_(context, &gate_) {}
 

@@ -3,9 +3,11 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <memory>
 #include <utility>
 
 #include "server/base/guard.h"
+#include "server/rpc/block_trace.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
 #include "server/rpc/operation.h"
@@ -14,16 +16,19 @@
 namespace kith::rpc {
 
 // Deletes itself when the call is over. `start` gets the deadline and the rest of a BlockCall and starts the block.
-class UnaryCall : public grpc::ServerUnaryReactor {
+class UnaryCall : public GatedCall<grpc::ServerUnaryReactor> {
  public:
   template <typename Start>
-  UnaryCall(grpc::CallbackServerContext* call_context, CallGate::Pass pass, Start&& start) : pass_(std::move(pass)) {
+  UnaryCall(const Context& context, grpc::CallbackServerContext* call_context, CallGate::Pass pass, Start&& start)
+      : GatedCall(std::move(pass)), metrics_(context.metrics) {
+    trace_.received = Clock::now();
     BlockCall call;
+    call.trace = &trace_;
     call.deadline = DeadlineOf(*call_context);
     call.cancelled = [call_context] { return call_context->IsCancelled(); };
-    call.done = [this](const absl::Status& status) { Finish(ToGrpc(status)); };
+    call.done = [this](const absl::Status& status) { Answer(status); };
     const absl::Status status = Guarded([&] { return start(std::move(call)); });
-    if (!status.ok()) Finish(ToGrpc(status));
+    if (!status.ok()) Answer(status);
   }
 
  private:
@@ -33,9 +38,23 @@ class UnaryCall : public grpc::ServerUnaryReactor {
     return Clock::now() + std::chrono::duration_cast<Clock::duration>(deadline - std::chrono::system_clock::now());
   }
 
+  void Answer(const absl::Status& status) {
+    if (!status.ok()) {
+      metrics_->CountFailedBlock(status);
+      return Finish(ToGrpc(status));
+    }
+    // After Finish this object may be gone.
+    const auto metrics = metrics_;
+    const BlockTrace trace = trace_;
+    const telemetry::Rpc name = rpc();
+    Finish(grpc::Status::OK);
+    CountAnswered(trace, name, metrics.get());
+  }
+
   void OnDone() override { delete this; }
 
-  const CallGate::Pass pass_;
+  const std::shared_ptr<telemetry::Metrics> metrics_;
+  BlockTrace trace_;
 };
 
 }  // namespace kith::rpc

@@ -22,9 +22,12 @@ namespace kith::rpc {
 // A client that half-closed and one that went away look the same to a read, so the initial metadata are sent before the
 // work starts: only to a client that is still there can something be sent.
 template <typename Request>
-class UploadCall : public grpc::ServerReadReactor<Request> {
+class UploadCall : public GatedCall<grpc::ServerReadReactor<Request>> {
  public:
-  UploadCall(const Context& context, CallGate::Pass pass) : context_(context), pass_(std::move(pass)) { Read(); }
+  UploadCall(const Context& context, CallGate::Pass pass)
+      : GatedCall<grpc::ServerReadReactor<Request>>(std::move(pass)), context_(context) {
+    Read();
+  }
 
   void OnReadDone(bool ok) final {
     if (!ok) {
@@ -68,7 +71,6 @@ class UploadCall : public grpc::ServerReadReactor<Request> {
     this->StartRead(&request_);
   }
 
-  const CallGate::Pass pass_;
   std::atomic<bool> cancelled_{false};
   Request request_;
 };

@@ -72,6 +72,46 @@ TEST_F(EngineTest, AnswersAreThoseOfTheIndexForSmallAndLargeJobs) {
   }
 }
 
+TEST_F(EngineTest, TheTimesOfAJobAreInOrderAndTheRowsOfEveryBatchAreTold) {
+  std::atomic<int64_t> rows{0};
+  std::atomic<int> batches{0};
+  EngineOptions options{2, 65536, 256};
+  options.on_batch = [&](int64_t of_batch) {
+    rows += of_batch;
+    ++batches;
+    EXPECT_LE(of_batch, 256);
+  };
+  Engine engine(options);
+  for (const int64_t of_job : {int64_t{1}, int64_t{3000}}) {  // the second in several batches, on both workers
+    rows = batches = 0;
+    JobTimes times;
+    Job job = JobOver(index_, queries_.view().Slice(0, of_job));
+    job.times = &times;
+    Gathered gathered(job);
+    const TimePoint before = Clock::now();
+    ASSERT_TRUE(Submit(&engine, job, &gathered).get().ok());
+    EXPECT_LE(before, times.queued);
+    EXPECT_LE(times.queued, times.taken);
+    EXPECT_LT(times.taken, times.computed);
+    EXPECT_LE(times.computed, Clock::now());
+    EXPECT_EQ(rows, of_job);
+    EXPECT_EQ(batches > 1, of_job > 256);
+  }
+}
+
+TEST_F(EngineTest, RowsWaitUntilAWorkerTakesThem) {
+  Engine engine({1, 65536, 256});
+  EXPECT_EQ(engine.waiting_rows(), 0);
+  Plug plug(&engine, index_, queries_.view().Slice(0, 1));
+  const Job job = JobOver(index_, queries_.view().Slice(0, 20));
+  Gathered gathered(job);
+  auto end = Submit(&engine, job, &gathered);
+  EXPECT_EQ(engine.waiting_rows(), 20);
+  plug.Pull();
+  ASSERT_TRUE(end.get().ok());
+  EXPECT_EQ(engine.waiting_rows(), 0);
+}
+
 TEST_F(EngineTest, AnAnswerThatThereIsNoMemoryForIsAnErrorThatSaysSo) {
   Engine engine({1, 65536, 256});
   std::promise<absl::Status> end;

@@ -20,6 +20,24 @@ TEST_F(RegistryTest, AnUnknownExperimentIsNotFoundEverywhere) {
   EXPECT_EQ(ReasonOf(Add("nobody", FramesOf(1).view(), std::nullopt).status()), "EXPERIMENT_NOT_FOUND");
 }
 
+TEST_F(RegistryTest, AllExperimentsAreCountedHoweverManyThereAre) {
+  EXPECT_EQ(registry_->Count().all(), 0);
+  ASSERT_TRUE(Train("anna", FramesOf(50)).ok());
+  ASSERT_TRUE(Train("berta", FramesOf(50)).ok());
+  ASSERT_TRUE(registry_->Unload("berta").ok());
+  EXPECT_EQ(registry_->Count().ready, 2);
+  EXPECT_EQ(registry_->Count().resident, 1);
+  std::vector<std::unique_ptr<TrainingLease>> leases;
+  for (int i = 0; i < 766; ++i) {
+    auto lease = registry_->Reserve("new " + std::to_string(i));
+    ASSERT_TRUE(lease.ok());
+    leases.push_back(*std::move(lease));
+    if ((i + 4) % 256 > 2) continue;  // around the ends of what is counted at a time
+    EXPECT_EQ(registry_->Count().training, i + 1);
+    EXPECT_EQ(registry_->Count().all(), i + 3);
+  }
+}
+
 TEST_F(RegistryTest, WhatWasAddedIsFoundAtOnceAndAfterReopening) {
   ASSERT_TRUE(Train("anna", FramesOf(300)).ok());
   const retrieval::Frames added = FramesOf(70, 9);

@@ -203,12 +203,17 @@ TEST_F(ResidencyTest, ADamagedGenerationFallsBackToTheOneBefore) {
     EXPECT_EQ(serving, 1);
     told = failure;
   };
+  int degraded_loads = 0;
+  options.on_load = [&](const absl::Status& status, bool degraded) { degraded_loads += status.ok() && degraded; };
   Open(options);
   const auto generation = Find("anna");
   ASSERT_TRUE(generation.ok()) << generation.status();
   EXPECT_EQ((*generation)->number, 1);
   EXPECT_EQ((*generation)->index->rows(), 400);
   EXPECT_EQ(told.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(degraded_loads, 1);
+  EXPECT_EQ(registry_->Count().degraded, 1);
+  EXPECT_EQ(registry_->Count().ready, 2);
   const auto description = registry_->Describe("anna");
   EXPECT_EQ(description->state, State::kDegraded);
   EXPECT_EQ(description->failure, told);
@@ -239,10 +244,13 @@ TEST_F(ResidencyTest, AFullBudgetIsToldOnceAndNotForEachBlock) {
   int told = 0;
   RegistryOptions options;
   options.on_loaded = [&](const std::string& name, const absl::Status&, double) { told += name == "berta" ? 1 : 0; };
+  int loads = 0;
+  options.on_load = [&](const absl::Status& status, bool) { loads += absl::IsResourceExhausted(status) ? 1 : 0; };
   ReopenWithRoomFor(1.5, options);
   const auto held = *Find("anna");
   for (int i = 0; i < 5; ++i) EXPECT_EQ(ReasonOf(Find("berta").status()), "MEMORY_BUDGET");
   EXPECT_EQ(told, 1);
+  EXPECT_EQ(loads, 5);
 }
 
 TEST_F(ResidencyTest, ATrainingKeepsThePinThatWasSetMeanwhile) {

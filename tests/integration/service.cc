@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "tests/integration/fixture.h"
 
 namespace kith::testing {
@@ -18,6 +19,11 @@ experiments::RegistryOptions RegistryOptionsOf(const ServiceOptions& options) {
   experiments::RegistryOptions registry = options.registry;
   registry.max_experiments = options.limits.experiments;
   return registry;
+}
+
+engine::EngineOptions Observed(engine::EngineOptions options, telemetry::Metrics* metrics) {
+  options.on_batch = [metrics](int64_t rows) { metrics->ObserveBatch(rows); };
+  return options;
 }
 
 }  // namespace
@@ -37,11 +43,18 @@ Service::Service(const std::string& data_dir, const ServiceOptions& options)
     : store_(OrThrow(storage::Store::Open(data_dir))),
       budget_(options.memory),
       registry_(OrThrow(experiments::Registry::Open(store_.get(), &budget_, RegistryOptionsOf(options)))),
-      engine_(options.engine),
+      engine_(Observed(options.engine, metrics_.get())),
       trainer_(std::make_unique<experiments::Trainer>(store_.get(), &budget_, options.training)),
       pool_(4),
-      server_(OrThrow(rpc::Server::Start(
-          {options.limits, store_.get(), registry_.get(), trainer_.get(), &engine_, &pool_}, "127.0.0.1:0"))) {}
+      server_(OrThrow(rpc::Server::Start({options.limits,
+                                          store_.get(),
+                                          registry_.get(),
+                                          trainer_.get(),
+                                          &engine_,
+                                          &pool_,
+                                          metrics_,
+                                          {"0.0.0-test", options.engine.threads, absl::Now()}},
+                                         "127.0.0.1:0"))) {}
 
 std::shared_ptr<const experiments::Generation> Service::Find(const std::string& name) const {
   return OrThrow(registry_->AcquireNow(name));

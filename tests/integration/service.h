@@ -18,6 +18,7 @@
 #include "server/experiments/trainer.h"
 #include "server/rpc/server.h"
 #include "server/storage/store.h"
+#include "server/telemetry/metrics.h"
 
 namespace kith::testing {
 
@@ -49,6 +50,12 @@ class Service {
   const std::string& address() const { return server_->address(); }
   rpc::Server& server() { return *server_; }
 
+  // Rows that wait for a worker.
+  int64_t waiting_rows() const { return engine_.waiting_rows(); }
+
+  // What was counted and timed.
+  const telemetry::Metrics& metrics() const { return *metrics_; }
+
   // What serves the experiment now.
   std::shared_ptr<const experiments::Generation> Find(const std::string& name) const;
 
@@ -72,6 +79,8 @@ class Service {
   // A search of `rows` zeros whose results nobody wants.
   void Submit(const std::string& name, int64_t rows, std::function<void()> on_result);
 
+  const std::shared_ptr<telemetry::Metrics> metrics_ =
+      std::make_shared<telemetry::Metrics>(telemetry::BuildInfo{"0.0.0-test", "", ""});
   std::unique_ptr<storage::Store> store_;
   experiments::MemoryBudget budget_;
   std::unique_ptr<experiments::Registry> registry_;

@@ -49,6 +49,31 @@ def test_a_voice_leaves_memory_and_comes_back(own, voice, frames):
     assert shown.last_used is not None and shown.last_used.tzinfo is not None
 
 
+def test_the_server_says_what_it_is_and_where_the_time_of_its_blocks_went(own, voice, frames):
+    before = own.server_info()
+    assert before.version == kith.__version__
+    assert before.faiss and before.instruction_set and before.search_threads >= 1
+    assert "OpenBLAS" in before.blas
+    assert before.started is not None and before.started.tzinfo is not None
+    assert (before.experiments, before.resident_experiments) == (1, 1)
+    assert frames.nbytes <= before.memory_reserved_bytes <= before.memory_budget_bytes
+    own.search(voice, frames[:5])
+    after = own.server_info()
+    grown = {new.name: new.sum - old.sum for new, old in zip(after.histograms, before.histograms)}
+    assert grown["kith_batch_rows"] == 5
+    for histogram in after.histograms:
+        assert len(histogram.counts) == len(histogram.bounds) + 1
+        assert sum(histogram.counts) == histogram.count
+
+
+def test_the_twin_says_the_same(own_server, own, voice):
+    async def ask():
+        async with kith.aio.Client(own_server.target) as client:
+            return await client.server_info()
+
+    assert asyncio.run(ask()).started == own.server_info().started
+
+
 def test_a_pinned_voice_stays(own, voice):
     own.unload(voice)
     pinned = own.pin(voice)

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <thread>
 
 #include "tests/rpc/matchers.h"
@@ -13,16 +14,16 @@ namespace kith::rpc {
 namespace {
 
 TEST(CallGateTest, LetsNobodyInOnceItIsClosed) {
-  CallGate gate;
-  EXPECT_TRUE(gate.Enter().ok());
+  CallGate gate(std::make_shared<telemetry::Metrics>(telemetry::BuildInfo{}));
+  EXPECT_TRUE(gate.Enter(telemetry::Rpc::kList).ok());
   gate.Close();
-  EXPECT_THAT(gate.Enter().status(), IsError(Reason::kShuttingDown, "connect again"));
+  EXPECT_THAT(gate.Enter(telemetry::Rpc::kList).status(), IsError(Reason::kShuttingDown, "connect again"));
 }
 
 TEST(CallGateTest, WaitsForThoseInside) {
-  CallGate gate;
-  auto first = gate.Enter();
-  auto second = gate.Enter();
+  CallGate gate(std::make_shared<telemetry::Metrics>(telemetry::BuildInfo{}));
+  auto first = gate.Enter(telemetry::Rpc::kList);
+  auto second = gate.Enter(telemetry::Rpc::kList);
   ASSERT_TRUE(first.ok() && second.ok());
   first->reset();
   gate.Close();
@@ -37,8 +38,8 @@ TEST(CallGateTest, WaitsForThoseInside) {
 }
 
 TEST(CallGateTest, PatienceEnds) {
-  CallGate gate;
-  const auto inside = gate.Enter();
+  CallGate gate(std::make_shared<telemetry::Metrics>(telemetry::BuildInfo{}));
+  const auto inside = gate.Enter(telemetry::Rpc::kList);
   gate.Close();
   gate.WaitUntilEmpty(std::chrono::milliseconds(1));
   EXPECT_TRUE(inside.ok());

@@ -37,9 +37,11 @@ from kith.types import (
     Experiment,
     ExportResult,
     Generation,
+    Histogram,
     Progress,
     Recipe,
     SearchResult,
+    ServerInfo,
 )
 
 __version__ = "0.1.0"
@@ -62,6 +64,7 @@ __all__ = [
     "ExportResult",
     "FailedPrecondition",
     "Generation",
+    "Histogram",
     "Internal",
     "InvalidArgument",
     "KithError",
@@ -70,6 +73,7 @@ __all__ = [
     "Recipe",
     "ResourceExhausted",
     "SearchResult",
+    "ServerInfo",
     "Unavailable",
     "aio",
 ]

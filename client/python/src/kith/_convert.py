@@ -12,13 +12,15 @@ import numpy.typing as npt
 from kith.errors import Internal, InvalidArgument
 from kith.types import (
     Compression,
-    Expansion,
     ExpandResult,
+    Expansion,
     Experiment,
     Generation,
+    Histogram,
     Progress,
     Recipe,
     SearchResult,
+    ServerInfo,
 )
 from kith.v1 import experiments_pb2, retrieval_pb2, types_pb2
 
@@ -213,6 +215,25 @@ def experiment_of(message: types_pb2.Experiment) -> Experiment:
         disk_bytes=message.disk_bytes,
         pinned=message.pinned,
         last_used=_time(message, "last_used"),
+    )
+
+
+def server_info_of(message: experiments_pb2.GetServerInfoResponse) -> ServerInfo:
+    return ServerInfo(
+        version=message.version,
+        faiss=message.faiss,
+        instruction_set=message.instruction_set,
+        blas=message.blas,
+        search_threads=message.search_threads,
+        started=_time(message, "started"),
+        memory_budget_bytes=message.memory_budget_bytes,
+        memory_reserved_bytes=message.memory_reserved_bytes,
+        experiments=message.experiments,
+        resident_experiments=message.resident_experiments,
+        histograms=tuple(
+            Histogram(each.name, tuple(each.bounds), tuple(each.counts), each.sum, each.count)
+            for each in message.histograms
+        ),
     )
 
 

@@ -33,6 +33,7 @@ from kith.types import (
     Progress,
     Recipe,
     SearchResult,
+    ServerInfo,
 )
 from kith.v1 import experiments_pb2, retrieval_pb2
 
@@ -339,6 +340,11 @@ def rollback(name: str, to: Optional[int], deadline: Deadline) -> Operation[Expe
     request = convert.rollback_request(name, to)
     answer = yield Rpc("Experiments", "Rollback", name, request, deadline, repeatable=False)
     return convert.experiment_of(answer.experiment)
+
+
+def server_info(deadline: Deadline) -> Operation[ServerInfo]:
+    answer = yield Rpc("Experiments", "GetServerInfo", "", experiments_pb2.GetServerInfoRequest(), deadline)
+    return convert.server_info_of(answer)
 
 
 def backup(target: Union[str, os.PathLike[str], BinaryIO], deadline: Deadline) -> Operation[BackupResult]:

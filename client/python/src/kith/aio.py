@@ -31,6 +31,7 @@ from kith.types import (
     Generation,
     Recipe,
     SearchResult,
+    ServerInfo,
 )
 from kith.v1 import experiments_pb2_grpc, retrieval_pb2_grpc
 
@@ -207,6 +208,10 @@ class Client:
     async def rollback(self, name: str, to: Optional[int] = None, *, timeout: Optional[float] = None) -> Experiment:
         """See `kith.Client.rollback`."""
         return await self._run(operations.rollback(name, to, self._any_time(timeout)))
+
+    async def server_info(self, *, timeout: Optional[float] = None) -> ServerInfo:
+        """See `kith.Client.server_info`."""
+        return await self._run(operations.server_info(self._each_request(timeout)))
 
     async def backup(
         self, target: Union[str, os.PathLike[str], BinaryIO], *, timeout: Optional[float] = None

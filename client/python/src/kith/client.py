@@ -27,6 +27,7 @@ from kith.types import (
     Generation,
     Recipe,
     SearchResult,
+    ServerInfo,
 )
 from kith.v1 import experiments_pb2_grpc, retrieval_pb2_grpc
 
@@ -42,9 +43,10 @@ class Client:
 
     Every method raises `kith.KithError` or one of its kinds: `InvalidArgument`, `NotFound`, `Unavailable` where no
     server is reached, and so on. Methods that may be repeated without harm (search, expand, add, list, show, frames,
-    export_index, load, unload, pin, unpin, generations) are tried up to twice more while the connection breaks.
+    export_index, load, unload, pin, unpin, generations, server_info) are tried up to twice more while the connection
+    breaks.
     `timeout` is in seconds, of the whole method; without it each request of a search, expand, list, show, delete,
-    unload, unpin or generations has `request_timeout`, and the others any time.
+    unload, unpin, generations or server_info has `request_timeout`, and the others any time.
 
     Args:
         target: "HOST:PORT"; None: the variable KITH_SERVER, else 127.0.0.1:50051. Without a port: 50051.
@@ -277,6 +279,10 @@ class Client:
             DataLoss: that generation cannot be read.
         """
         return self._run(operations.rollback(name, to, self._any_time(timeout)))
+
+    def server_info(self, *, timeout: Optional[float] = None) -> ServerInfo:
+        """What the server is, what it holds, and where the time of its blocks went."""
+        return self._run(operations.server_info(self._each_request(timeout)))
 
     def backup(
         self, target: Union[str, os.PathLike[str], BinaryIO], *, timeout: Optional[float] = None

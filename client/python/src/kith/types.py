@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Optional, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -152,6 +152,34 @@ class BackupResult:
     experiments: int
     generations: int
     bytes: int  #: of the tar
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """What the server observed since its start; the fields are those of kith.v1.Histogram."""
+
+    name: str  #: of the metric
+    bounds: Tuple[float, ...]  #: ascending
+    counts: Tuple[int, ...]  #: of the values up to each bound and above the one before; the last: above all of them
+    sum: float  #: of the values
+    count: int  #: of the values
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """What a server is and holds; the fields are those of kith.v1.GetServerInfoResponse."""
+
+    version: str
+    faiss: str  #: its version
+    instruction_set: str  #: that faiss was compiled for
+    blas: str
+    search_threads: int
+    started: Optional[datetime.datetime]  #: UTC
+    memory_budget_bytes: int
+    memory_reserved_bytes: int  #: of the budget
+    experiments: int
+    resident_experiments: int  #: in memory now
+    histograms: Tuple[Histogram, ...]  #: where the time of the blocks went, see the .proto file
 
 
 @dataclass(frozen=True)

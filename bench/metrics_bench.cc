@@ -1,0 +1,33 @@
+// What counting and timing costs on the way of a block: all that is called for one block of a stream, by one worker or
+// by several at once.
+#include <benchmark/benchmark.h>
+
+#include <chrono>
+
+#include "server/telemetry/metrics.h"
+
+namespace kith::telemetry {
+namespace {
+
+void CountABlock(benchmark::State& state) {
+  static Metrics& metrics = *new Metrics(BuildInfo{});
+  const BlockTimes times{std::chrono::microseconds(12), std::chrono::microseconds(310), std::chrono::microseconds(14),
+                         std::chrono::microseconds(350)};
+  for ([[maybe_unused]] const auto each : state) {
+    metrics.ObserveBatch(16);
+    metrics.CountStreamBlock(Rpc::kStreamExpand, absl::StatusCode::kOk);
+    metrics.CountRows(Rpc::kStreamExpand, 16);
+    metrics.ObserveBlock(times);
+  }
+}
+BENCHMARK(CountABlock)->ThreadRange(1, 4)->UseRealTime();
+
+void ReadTheClock(benchmark::State& state) {
+  for ([[maybe_unused]] const auto each : state) benchmark::DoNotOptimize(Clock::now());
+}
+BENCHMARK(ReadTheClock);
+
+}  // namespace
+}  // namespace kith::telemetry
+
+BENCHMARK_MAIN();
