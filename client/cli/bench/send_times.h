@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 
 namespace kith::cli {
@@ -18,7 +19,7 @@ class SendTimes {
   // From the start of the load.
   std::chrono::nanoseconds Due(int client, int64_t block) const {
     const double periods = static_cast<double>(block) + static_cast<double>(client) / clients_;
-    return std::chrono::nanoseconds(static_cast<int64_t>(periods / rate_ * 1e9));
+    return std::chrono::nanoseconds(std::llround(periods / rate_ * 1e9));
   }
 
  private:
