@@ -30,7 +30,6 @@ namespace {
 using retrieval::BuildPlan;
 using retrieval::BuildReport;
 using retrieval::Frames;
-using retrieval::FrameStore;
 using retrieval::Metric;
 using retrieval::Neighbors;
 using retrieval::SearchParams;
@@ -58,13 +57,11 @@ std::unique_ptr<retrieval::Index> BuildRvc(int64_t rows, int dimension) {
   omp_set_num_threads(kAllThreads);
   index->train(rows, frames.values.data());
   index->add(rows, frames.values.data());
-  FrameStore stored(dimension);
-  stored.Append(frames.view());
   BuildReport report;
   report.factory = plan->factory;
   report.nlist = nlist;
   report.nprobe = 1;
-  return std::make_unique<retrieval::Index>(std::move(index), std::move(stored), Metric::kL2, report);
+  return std::make_unique<retrieval::Index>(std::move(index), frames.view(), Metric::kL2, report);
 }
 
 const retrieval::Index& TheIndex(int64_t rows, int dimension) {

@@ -40,19 +40,34 @@ absl::StatusOr<BackupInfo> Backup(const std::string& path, Context& context) {
   return info;
 }
 
+// "'anna'", "generation 3 of 'anna'".
+std::string NameOf(const LeftOut& left_out) {
+  return absl::StrCat(left_out.generation == 0 ? "" : absl::StrCat("generation ", left_out.generation, " of "), "'",
+                      left_out.experiment, "'");
+}
+
+Json LeftOutJson(const std::vector<LeftOut>& left_out) {
+  Json list = Json::array();
+  for (const LeftOut& each : left_out) {
+    list.push_back({{"experiment", each.experiment}, {"generation", each.generation}, {"message", each.message}});
+  }
+  return list;
+}
+
 int RunBackup(const std::string& path, Context& context) {
   const Stopwatch watch;
   const auto info = Backup(path, context);
   if (!info.ok()) return Fail(context, info.status());
-  const Json report = {{"file", path},
-                       {"experiments", info->experiments},
-                       {"generations", info->generations},
-                       {"bytes", info->bytes},
-                       {"seconds", watch.Seconds()}};
+  const Json report = {
+      {"file", path},         {"experiments", info->experiments},        {"generations", info->generations},
+      {"bytes", info->bytes}, {"left_out", LeftOutJson(info->left_out)}, {"seconds", watch.Seconds()}};
   PrintReport(context.out, context.json, report,
               absl::StrFormat("backed up to %s: %s, %s, %s, in %.1f s\n", path, Count(info->experiments, "voice"),
                               Count(info->generations, "generation"), MebibytesText(info->bytes), watch.Seconds()));
-  return kDone;
+  for (const LeftOut& each : info->left_out) {
+    context.err << "kith: " << NameOf(each) << " is not in it: " << each.message << "\n";
+  }
+  return info->left_out.empty() ? kDone : kFailed;
 }
 
 absl::StatusOr<std::vector<Experiment>> Restore(const std::string& path, bool replace, Context& context) {
@@ -91,7 +106,9 @@ int RunRestore(const std::string& path, bool replace, Context& context) {
 void AddBackupCommand(CLI::App& app, Context& context) {
   auto path = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand(
-      "backup", "Write all voices on the server, as they are at this moment, into a tar; the server goes on serving");
+      "backup",
+      "Write all voices on the server, as they are at this moment, into a tar; the server goes on serving. What is "
+      "damaged there is left out and named, and the exit code is 1; the file then has all the rest");
   command
       ->add_option("OUT.tar", *path,
                    "The file to write; one that is there is replaced. kith restore takes it, and unpacked it is a data "

@@ -44,7 +44,10 @@ absl::StatusOr<BackupInfo> Client::Backup(const ByteSink& sink, const CallOption
       [&](grpc::ClientContext* context) { return impl_->connection->experiments().Backup(context, {}); },
       [&](const v1::BackupResponse& response) {
         if (response.data().empty()) {
-          info = {response.experiments(), response.generations(), response.bytes()};
+          info = {response.experiments(), response.generations(), response.bytes(), {}};
+          for (const v1::LeftOut& left_out : response.left_out()) {
+            info->left_out.push_back({left_out.experiment(), left_out.generation(), left_out.message()});
+          }
           return absl::OkStatus();
         }
         got += static_cast<int64_t>(response.data().size());

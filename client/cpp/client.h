@@ -143,7 +143,8 @@ class Client {
   absl::StatusOr<Experiment> Rollback(std::string_view experiment, std::optional<int64_t> to = {},
                                       const CallOptions& call = {});
 
-  // All experiments as a tar: a data folder that kithd can be started on, and what Restore takes.
+  // All experiments as a tar: a data folder that kithd can be started on, and what Restore takes. What is damaged on
+  // the server is not in it: look at left_out.
   absl::StatusOr<BackupInfo> Backup(const ByteSink& sink, const CallOptions& call = {});
 
   // Puts the experiments of such a tar in, each whole or not at all, and gives those that it put in. ALREADY_EXISTS,

@@ -222,11 +222,19 @@ struct FramesInfo {
   int64_t generation = 0;
 };
 
+// What is damaged on the server, and so is not in a Backup.
+struct LeftOut {
+  std::string experiment;
+  int64_t generation = 0;  // 0: all of the experiment
+  std::string message;     // what is damaged
+};
+
 // What the tar of a Backup holds.
 struct BackupInfo {
   int64_t experiments = 0;
   int64_t generations = 0;
   int64_t bytes = 0;  // of the tar
+  std::vector<LeftOut> left_out;
 };
 
 // What the server observed since its start; the fields are those of kith.v1.Histogram.

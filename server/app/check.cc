@@ -1,7 +1,6 @@
 #include "server/app/check.h"
 
 #include <cstdio>
-#include <utility>
 
 #include "server/retrieval/platform.h"
 #include "server/retrieval/serialize.h"
@@ -11,9 +10,7 @@ namespace kith::app {
 namespace {
 
 absl::Status ReadIndex(const storage::GenerationInfo& info, retrieval::FrameView frames, storage::ByteSource source) {
-  retrieval::FrameStore stored(frames.dimension);
-  stored.Append(frames);
-  return retrieval::ReadIndex(source, std::move(stored), info.recipe.metric, info.report).status();
+  return retrieval::ReadIndex(source, frames, info.recipe.metric, info.report).status();
 }
 
 void Print(const storage::Checked& checked) {

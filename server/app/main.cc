@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "absl/time/clock.h"
 #include "server/app/check.h"
+#include "server/app/observe.h"
 #include "server/app/options.h"
 #include "server/app/signals.h"
 #include "server/base/clock.h"
@@ -166,10 +168,16 @@ absl::Status Serve(const config::Config& config, const StopSignals& signals) {
                          [&metrics](int64_t rows) { metrics->ObserveBatch(rows); }});
   experiments::Trainer trainer(store->get(), &budget, TrainingOptions(config, cores, metrics.get()));
   ThreadPool pool(kPoolThreads, [] { retrieval::SetThreadsOfThisThread(1); });  // additions leave the cores to searches
+  std::atomic<bool> ready{false};
+  const auto levels = [&] { return LevelsOf(engine, **registry, budget); };
+  const auto http =
+      ServeHttp(config.http.listen, {[&] { return metrics->Text(levels()); }, [&] { return ready.load(); }});
+  if (!http.ok()) return http.status();
   const rpc::Context context{config.limits, store->get(), registry->get(), &trainer,
                              &engine,       &pool,        metrics,         {KITH_VERSION, search_threads, started}};
   auto server = rpc::Server::Start(context, config.listen);
   if (!server.ok()) return server.status();
+  ready = true;
   std::printf("listening on %s\n", (*server)->address().c_str());
   std::fflush(stdout);
   spdlog::info("listening on {}", (*server)->address());
@@ -177,6 +185,7 @@ absl::Status Serve(const config::Config& config, const StopSignals& signals) {
   const int signal = signals.Wait();
   signals.StopAtOnceFromNowOn();
   spdlog::info("signal {}: draining", signal);
+  ready = false;
   const TimePoint start = Clock::now();
   (*server)->Drain(kPatience);
   if (!trainer.WaitUntilIdle(Clock::now() + kTrainerPatience, start + kPatience)) LeaveTrainingBehind();

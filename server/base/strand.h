@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "server/base/thread_pool.h"
 
@@ -17,8 +18,8 @@ class Strand {
   // `pool` has to outlive the tasks.
   explicit Strand(ThreadPool* pool) : state_(std::make_shared<State>(pool)) {}
 
-  // Runs `task`, which must not throw, behind those before it.
-  void Run(std::function<void()> task);
+  // Runs `task`, which must not throw, behind those before it, whatever their pace.
+  void Run(std::function<void()> task, Pace pace = Pace::kShort);
 
  private:
   struct State {
@@ -26,8 +27,8 @@ class Strand {
 
     ThreadPool* const pool;
     std::mutex mutex;
-    std::deque<std::function<void()>> tasks;  // guarded by mutex
-    bool running = false;                     // guarded by mutex: a thread is at it, or will be
+    std::deque<std::pair<std::function<void()>, Pace>> tasks;  // guarded by mutex
+    bool running = false;                                      // guarded by mutex: a thread is at it, or will be
   };
 
   // Runs the first task, then lets the pool's other tasks have their turn before the next.

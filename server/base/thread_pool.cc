@@ -4,9 +4,10 @@
 
 namespace kith {
 
-ThreadPool::ThreadPool(int threads, std::function<void()> on_start) {
-  threads_.reserve(threads);
-  for (int i = 0; i < threads; ++i) {
+ThreadPool::ThreadPool(int threads, std::function<void()> on_start, int long_threads)
+    : most_long_(long_threads > 0 ? long_threads : threads) {
+  threads_.reserve(threads + long_threads);
+  for (int i = 0; i < threads + long_threads; ++i) {
     threads_.emplace_back([this, on_start] {
       if (on_start) on_start();
       Work();
@@ -23,10 +24,10 @@ ThreadPool::~ThreadPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void ThreadPool::Run(std::function<void()> task) {
+void ThreadPool::Run(std::function<void()> task, Pace pace) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    tasks_.push_back(std::move(task));
+    (pace == Pace::kLong ? long_tasks_ : tasks_).push_back(std::move(task));
   }
   wake_.notify_one();
 }
@@ -34,13 +35,20 @@ void ThreadPool::Run(std::function<void()> task) {
 void ThreadPool::Work() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
-    if (tasks_.empty()) return;
-    const std::function<void()> task = std::move(tasks_.front());
-    tasks_.pop_front();
+    wake_.wait(lock, [this] { return !tasks_.empty() || MayRunLong() || (stopping_ && IsIdle()); });
+    if (IsIdle()) return;
+    // The long ones first: they cannot take more than their share, and many short ones would never let them begin.
+    const bool is_long = MayRunLong();
+    auto& tasks = is_long ? long_tasks_ : tasks_;
+    std::function<void()> task = std::move(tasks.front());
+    tasks.pop_front();
+    if (is_long) ++long_running_;
     lock.unlock();
     task();
+    task = nullptr;
     lock.lock();
+    if (is_long) --long_running_;
+    if (stopping_) wake_.notify_all();  // those that found only long tasks, which were not theirs to run
   }
 }
 

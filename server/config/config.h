@@ -61,6 +61,10 @@ struct Storage {
   int64_t fold_bytes = int64_t{64} << 20;  // the same in bytes; whichever is reached first
 };
 
+struct Http {
+  std::string listen;  // HOST:PORT; empty: nothing is served over HTTP
+};
+
 struct Log {
   std::string level = "info";   // trace, debug, info, warn, error
   std::string format = "text";  // text, json
@@ -76,6 +80,7 @@ struct Config {
   Memory memory;
   std::vector<std::string> preload;  // names of experiments that are loaded at the start and stay; none twice
   Storage storage;
+  Http http;
   Log log;
 };
 

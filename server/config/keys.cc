@@ -59,6 +59,15 @@ absl::Status SetListen(absl::string_view value, Config& config) {
   return absl::OkStatus();
 }
 
+absl::Status SetHttpListen(absl::string_view value, Config& config) {
+  if (!value.empty()) {
+    const absl::StatusOr<Listen> listen = ParseListen(value);
+    if (!listen.ok()) return listen.status();
+  }
+  config.http.listen = std::string(value);
+  return absl::OkStatus();
+}
+
 absl::Status SetDataDir(absl::string_view value, Config& config) {
   if (value.empty() || absl::StrContains(value, absl::string_view("\0", 1))) {
     return Error(Reason::kBadParameter, "is not a folder's path");
@@ -121,6 +130,7 @@ std::vector<Key> MakeKeys() {
       {"storage.keep_generations", Whole([](Config& c) -> int& { return c.storage.keep_generations; }, 1, 100)},
       {"storage.fold_rows", Whole([](Config& c) -> int& { return c.storage.fold_rows; }, 1, kMaxRows)},
       {"storage.fold_bytes", SetFoldBytes},
+      {"http.listen", SetHttpListen},
       {"log.level",
        OneOf([](Config& c) -> std::string& { return c.log.level; }, {"trace", "debug", "info", "warn", "error"})},
       {"log.format", OneOf([](Config& c) -> std::string& { return c.log.format; }, {"text", "json"})},
@@ -173,7 +183,7 @@ bool IsSection(absl::string_view name) {
 }
 
 std::string Advice(absl::string_view unknown) {
-  constexpr absl::string_view kOtherVersions[] = {"http", "tls", "auth"};
+  constexpr absl::string_view kOtherVersions[] = {"tls", "auth"};
   if (absl::c_linear_search(kOtherVersions, unknown)) return "not known to this version; remove it";
   std::string nearest;
   size_t best = std::max<size_t>(2, unknown.size() / 4) + 1;

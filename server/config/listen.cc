@@ -62,4 +62,12 @@ absl::StatusOr<Listen> ParseListen(absl::string_view text) {
   return Listen{std::string(host), port};
 }
 
+bool IsLoopback(const Listen& listen) {
+  in_addr ipv4{};
+  if (inet_pton(AF_INET, listen.host.c_str(), &ipv4) == 1) return ntohl(ipv4.s_addr) >> 24 == 127;
+  in6_addr ipv6{};
+  if (inet_pton(AF_INET6, listen.host.c_str(), &ipv6) == 1) return IN6_IS_ADDR_LOOPBACK(&ipv6);
+  return absl::AsciiStrToLower(listen.host) == "localhost";
+}
+
 }  // namespace kith::config

@@ -17,4 +17,7 @@ struct Listen {
 // not looked up.
 absl::StatusOr<Listen> ParseListen(absl::string_view text);
 
+// Whether only this machine can reach it: 127.0.0.0/8, ::1 or localhost.
+bool IsLoopback(const Listen& listen);
+
 }  // namespace kith::config

@@ -21,21 +21,25 @@ absl::Status Late() {
 
 }  // namespace
 
-absl::Status BatchQueue::Push(Job job) {
-  const int64_t rows = job.queries.rows;
+absl::Status BatchQueue::Hold(int64_t rows) {
   if (waiting_rows_ + rows > queue_rows_) {
     return WithRetryDelay(
         Error(Reason::kOverloaded, absl::StrCat("the server is busy: ", waiting_rows_, " rows wait and at most ",
                                                 queue_rows_, " may; try again a little later")),
         kRetryDelay);
   }
+  waiting_rows_ += rows;
+  return absl::OkStatus();
+}
+
+absl::Status BatchQueue::Push(Job job) {
+  if (absl::Status status = Hold(job.queries.rows); !status.ok()) return status;
   const Key key{job.index.get(), job.params};
   auto task = std::make_shared<Task>(std::move(job));
   auto [group, is_new] = groups_.try_emplace(key);
   if (is_new) group->second = turns_.insert(turns_.end(), Group{key, {}});
   if (task->job.deadline != kNoDeadline) deadlines_.emplace(task->job.deadline, task.get());
   group->second->tasks.push_back(std::move(task));
-  waiting_rows_ += rows;
   return absl::OkStatus();
 }
 

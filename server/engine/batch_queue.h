@@ -47,6 +47,10 @@ class BatchQueue {
   // OVERLOADED, with a retry delay, where the job would make more than queue_rows rows wait.
   absl::Status Push(Job job);
 
+  // Counts rows that wait elsewhere among those that wait here, until Release. OVERLOADED as Push.
+  absl::Status Hold(int64_t rows);
+  void Release(int64_t rows) { waiting_rows_ -= rows; }
+
   // The next rows to search together, at most batch_rows and Index::RowsAtOnce, and all for one index and parameters;
   // empty where nothing waits. Tasks that turn out cancelled or late at `now` are given up; those with no rows at a
   // worker go to `finished`.

@@ -90,6 +90,15 @@ void Engine::NoteTaken(const std::vector<Slice>& batch, TimePoint now) const {
   if (on_batch_) on_batch_(rows);
 }
 
+absl::StatusOr<std::shared_ptr<void>> Engine::HoldRows(int64_t rows) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (absl::Status status = queue_.Hold(rows); !status.ok()) return status;
+  return std::shared_ptr<void>(this, [this, rows](void*) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    queue_.Release(rows);
+  });
+}
+
 void Engine::Work() {
   retrieval::SetThreadsOfThisThread(1);
   std::unique_lock<std::mutex> lock(mutex_);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "server/engine/batch_queue.h"
 #include "server/engine/job.h"
 
@@ -36,8 +37,12 @@ class Engine {
   // push takes; job's functions are called by the engine's own threads, never from here.
   absl::Status Submit(Job job);
 
-  // Rows that wait for a worker.
+  // Rows that wait for a worker, or are held.
   int64_t waiting_rows() const;
+
+  // Counts rows that wait for something else among those that may wait here, until the result is let go, which is
+  // before the engine ends. OVERLOADED.
+  absl::StatusOr<std::shared_ptr<void>> HoldRows(int64_t rows);
 
  private:
   void Work();

@@ -62,7 +62,32 @@ void Registry::Add(const std::string& name, retrieval::FrameView frames, const s
   }
   (*found)->additions.push_back({frames, request, std::move(done)});
   if ((*found)->additions.size() > 1) return;
-  (*found)->work.Run([this, experiment = *found] { AddPending(experiment); });
+  StoreAdditions(*found);
+}
+
+void Registry::StoreAdditions(const Pointer& experiment) {
+  if (IsUnknown(*experiment)) experiment->work.Run([this, experiment] { LookBeforeAdding(experiment); }, Pace::kLong);
+  experiment->work.Run([this, experiment] { AddPending(experiment); });
+}
+
+// What is added to a damaged generation would be acknowledged and then serve nobody.
+void Registry::LookBeforeAdding(const Pointer& experiment) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (!IsUnknown(*experiment) || !CheckAddable(*experiment).ok()) return;
+  const int64_t changes = experiment->changes;
+  lock.unlock();
+  const absl::Status status = Guarded([&] { return store_->Verify(experiment->name); });
+  lock.lock();
+  if (experiment->changes != changes) return;  // AddPending finds it unknown, and has this done again
+  experiment->sound = status.ok();
+  if (status.ok()) return;
+  if (absl::IsDataLoss(status)) experiment->failure = status;
+  const auto refused = absl::IsDataLoss(status) ? std::vector<PendingAddition>()  // AddPending tells them
+                                                : std::exchange(experiment->additions, {});
+  lock.unlock();
+  for (const PendingAddition& addition : refused) addition.done(status);
+  // Finds what can serve instead, and tells of the damage.
+  if (absl::IsDataLoss(status)) AcquireWith(experiment, [](const Resident&) {});
 }
 
 // One addition of those that are stored together.
@@ -78,10 +103,12 @@ void Registry::AddPending(const Pointer& experiment) {
   absl::Status status;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    if (experiment->additions.empty()) return;
+    status = CheckAddable(*experiment);
+    if (status.ok() && IsUnknown(*experiment)) return StoreAdditions(experiment);
     for (PendingAddition& addition : experiment->additions)
       batch.push_back({std::move(addition), storage::AddRecord()});
     experiment->additions.clear();
-    status = CheckAddable(*experiment);
     resident = experiment->resident;
     record = experiment->record;
   }

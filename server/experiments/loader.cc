@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/retrieval/frame_store.h"
 #include "server/retrieval/serialize.h"
 
 namespace kith::experiments {
@@ -22,10 +23,13 @@ storage::ExperimentRecord RecordOf(const std::string& name, const storage::Gener
   return record;
 }
 
-// A snapshot's files are index and frames as they lie in memory; an addition goes into both.
+// A snapshot's files are index and frames as they lie in memory while it is read; an addition goes into both. An index
+// that does not hold the frames themselves gets a copy of them.
 int64_t BytesToLoad(const storage::ExperimentRecord& record) {
-  const int64_t added = 2 * FrameBytes(record, record.total_rows - record.generation.rows);
-  return record.generation.bytes + added + FrameBytes(record, record.total_rows);
+  const storage::GenerationInfo& generation = record.generation;
+  const int64_t added = 2 * FrameBytes(record, record.total_rows - generation.rows);
+  const bool once = retrieval::KeepsFramesOnce(generation.report.factory, generation.recipe.metric);
+  return generation.bytes + added + (once ? 0 : FrameBytes(record, record.total_rows));
 }
 
 absl::StatusOr<LoadedGeneration> LoadGeneration(storage::Store* store, MemoryBudget* budget,
@@ -36,9 +40,7 @@ absl::StatusOr<LoadedGeneration> LoadGeneration(storage::Store* store, MemoryBud
   std::unique_ptr<retrieval::Index> index;
   const auto read_index = [&](const storage::GenerationInfo& info, retrieval::FrameView frames,
                               storage::ByteSource source) {
-    retrieval::FrameStore stored(frames.dimension);
-    stored.Append(frames);
-    auto read = retrieval::ReadIndex(source, std::move(stored), info.recipe.metric, info.report);
+    auto read = retrieval::ReadIndex(source, frames, info.recipe.metric, info.report);
     if (read.ok()) index = *std::move(read);
     return read.status();
   };

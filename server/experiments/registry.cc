@@ -48,9 +48,9 @@ Registry::Registry(storage::Store* store, MemoryBudget* budget, RegistryOptions 
     : store_(store),
       budget_(budget),
       options_(std::move(options)),
-      pool_(std::make_unique<ThreadPool>(options_.threads, [] {
-        retrieval::SetThreadsOfThisThread(1);  // the cores are the searches'
-      })) {
+      pool_(std::make_unique<ThreadPool>(
+          options_.threads, [] { retrieval::SetThreadsOfThisThread(1); },  // the cores are the searches'
+          options_.load_threads)) {
   budget_->SetMakeRoom([this](int64_t bytes) { return MakeRoom(bytes); });
 }
 
@@ -124,7 +124,8 @@ void Registry::AcquireWith(const Pointer& experiment, OnResident done) {
     return done(resident);
   }
   experiment->waiting.push_back(std::move(done));
-  if (experiment->waiting.size() == 1) experiment->work.Run([this, experiment] { LoadNow(experiment); });
+  if (experiment->waiting.size() > 1) return;
+  experiment->work.Run([this, experiment] { LoadNow(experiment); }, Pace::kLong);
 }
 
 void Registry::LoadNow(const Pointer& experiment) {
@@ -147,7 +148,7 @@ void Registry::LoadNow(const Pointer& experiment) {
     result = Publish(experiment.get(), changes, std::move(loaded), failure);
   }
   if (result.ok() && *result == nullptr) {  // another generation came in meanwhile, and is not in memory
-    return experiment->work.Run([this, experiment] { LoadNow(experiment); });
+    return experiment->work.Run([this, experiment] { LoadNow(experiment); }, Pace::kLong);
   }
   const auto waiting = std::exchange(experiment->waiting, {});
   lock.unlock();
@@ -195,6 +196,7 @@ Registry::Resident Registry::Publish(Experiment* experiment, int64_t changes, ab
   if (failure.ok()) {
     experiment->record = loaded->record;
     experiment->failure = absl::OkStatus();
+    experiment->sound = true;
   }
   experiment->unreadable = false;
   experiment->resident = Own(std::move(loaded->generation));
@@ -207,6 +209,7 @@ void Registry::Put(Experiment* experiment, const storage::ExperimentRecord& reco
   ++experiment->changes;
   experiment->failure = record.status;
   experiment->unreadable = false;
+  experiment->sound = false;
 }
 
 std::shared_ptr<Generation> Registry::Own(std::unique_ptr<Generation> generation) const {
@@ -328,9 +331,9 @@ void Registry::SetPinned(const std::string& name, bool pinned, OnChanged done) {
 void Registry::Rollback(const std::string& name, std::optional<int64_t> to, OnChanged done) {
   const auto found = FindExperiment(name);
   if (!found.ok()) return done(found.status());
-  (*found)->work.Run([this, experiment = *found, to, done = std::move(done)] {
-    done(OrFault([&] { return RollBackNow(experiment, to); }));
-  });
+  (*found)->work.Run([this, experiment = *found, to,
+                      done = std::move(done)] { done(OrFault([&] { return RollBackNow(experiment, to); })); },
+                     Pace::kLong);
 }
 
 absl::StatusOr<Description> Registry::RollBackNow(const Pointer& experiment, std::optional<int64_t> to) {
@@ -355,6 +358,7 @@ absl::StatusOr<Description> Registry::RollBackNow(const Pointer& experiment, std
   if (!record.ok()) return record.status();
   const std::lock_guard<std::mutex> lock(mutex_);
   Put(experiment.get(), *record);
+  experiment->sound = resident != nullptr;
   experiment->resident = std::move(resident);
   return Describe(*experiment);
 }

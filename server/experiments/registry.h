@@ -31,7 +31,8 @@ class TrainingLease;
 struct RegistryOptions {
   int64_t max_experiments = 1024;    // so many will be trained
   std::vector<std::string> preload;  // loaded at the start, and pinned
-  int threads = 4;                   // for what may wait for the disk
+  int threads = 4;                   // for additions and whatever else is short
+  int load_threads = 4;              // for what reads a whole generation: so many at once
   // Told of what an operator would want to know, for the log.
   std::function<void(const std::string& name, const absl::Status& status, double seconds)> on_loaded;
   std::function<void(const std::string& name, int64_t serving, const absl::Status& failure)> on_degraded;
@@ -54,7 +55,8 @@ struct Counts {
 
 // Thread-safe. FindResident, Describe and List take a lock for a look-up and a pointer copy. What may wait for the disk
 // is done on threads of the registry's own, in order and one at a time for each experiment, so that a slow experiment
-// holds up no other; its end is told to the function that the caller gives, from such a thread or at once.
+// holds up no other, and loads no addition to another; its end is told to the function that the caller gives, from such
+// a thread or at once.
 class Registry {
  public:
   using Resident = absl::StatusOr<std::shared_ptr<const Generation>>;
@@ -86,9 +88,11 @@ class Registry {
   Counts Count() const;
 
   // Appends frames (of the experiment's dimension, finite), which have to stay until `done`: durable, and seen by every
-  // search that starts afterwards. Those of one experiment that wait are stored together. EXPERIMENT_NOT_FOUND,
-  // DIMENSION_MISMATCH, REQUEST_ID_REUSED, MEMORY_BUDGET; NOT_FINITE for a row with a norm above retrieval::kMaxNorm;
-  // FAILED_PRECONDITION TRAINING_IN_PROGRESS; DATA_LOSS where the current generation cannot be read.
+  // search that starts afterwards. Those of one experiment that wait are stored together. A generation that was neither
+  // read nor written since the start is read once before anything is added to it, so that nothing is added to a damaged
+  // one. EXPERIMENT_NOT_FOUND, DIMENSION_MISMATCH, REQUEST_ID_REUSED, MEMORY_BUDGET; NOT_FINITE for a row with a norm
+  // above retrieval::kMaxNorm; FAILED_PRECONDITION TRAINING_IN_PROGRESS; DATA_LOSS where the current generation cannot
+  // be read.
   void Add(const std::string& name, retrieval::FrameView frames, const std::optional<storage::Request>& request,
            OnAdded done);
 
@@ -149,6 +153,7 @@ class Registry {
     int64_t changes = 0;      // of `record`, apart from additions: tells a load that it has read something else
     absl::Status failure;     // why the current generation cannot be read
     bool unreadable = false;  // nor any other: it is not tried again unless by Load
+    bool sound = false;       // the current generation was read or written since the start
     bool preloaded = false;
     bool training = false;
     bool deleted = false;
@@ -178,6 +183,9 @@ class Registry {
   void TellLoaded(Experiment* experiment, const absl::Status& status, double seconds);
   Resident Publish(Experiment* experiment, int64_t changes, absl::StatusOr<LoadedGeneration> loaded,
                    const absl::Status& failure);  // with mutex_
+  static bool IsUnknown(const Experiment& experiment) { return !experiment.sound && experiment.resident == nullptr; }
+  void StoreAdditions(const Pointer& experiment);  // with mutex_
+  void LookBeforeAdding(const Pointer& experiment);
   void AddPending(const Pointer& experiment);
   absl::Status ReserveFor(retrieval::FrameView frames, Generation* resident, storage::ExperimentRecord* record) const;
   bool Store(const storage::ExperimentRecord& record, std::vector<AdditionResult>* batch);

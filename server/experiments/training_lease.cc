@@ -38,6 +38,7 @@ void TrainingLease::Replace(const storage::ExperimentRecord& record, std::shared
   Registry::Put(experiment_.get(), record);
   experiment_->record.pinned = pinned;
   experiment_->last_used = absl::Now();
+  experiment_->sound = true;                      // a restore has checked what it wrote
   experiment_->resident = std::move(generation);  // the old one goes to the reaper if nobody else has it
 }
 

@@ -1,15 +1,14 @@
 #include "server/retrieval/blend.h"
 
-#include <cblas.h>
-#include <faiss/utils/distances.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
 #include "server/retrieval/alpha_weight.h"
+#include "server/retrieval/kernels/kernels.h"
 
 namespace kith::retrieval {
 namespace {
@@ -18,23 +17,38 @@ namespace {
 // double.
 bool OutOfFloatRange(float sum) { return !std::isfinite(sum) || std::abs(sum) < 1e-25f; }
 
-double Dot(const float* a, const float* b, size_t size) {
-  const float fast = faiss::fvec_inner_product(a, b, size);
-  if (!OutOfFloatRange(fast)) return fast;
-  return std::inner_product(a, a + size, b, 0.0, std::plus<>(), [](double x, double y) { return x * y; });
+using Values = absl::InlinedVector<double, 16>;  // one for each neighbour
+
+double InDouble(const float* a, const float* b, size_t size, double (*term)(double, double)) {
+  return std::inner_product(a, a + size, b, 0.0, std::plus<>(), term);
 }
 
-double SquaredDistance(const float* a, const float* b, size_t size) {
-  const float fast = faiss::fvec_L2sqr(a, b, size);
-  if (!OutOfFloatRange(fast)) return fast;
-  return std::inner_product(a, a + size, b, 0.0, std::plus<>(), [](double x, double y) { return (x - y) * (x - y); });
-}
-
-// out += sum of weights[i] * rows[i]
-void AddWeighted(absl::Span<const double> weights, absl::Span<const float* const> rows, size_t size, float* out) {
+// Of `row` and each of `rows`.
+Values Compare(decltype(Kernels::inner_products) fast, double (*term)(double, double), const float* row,
+               absl::Span<const float* const> rows, size_t size) {
+  absl::InlinedVector<float, 16> sums(rows.size());
+  fast(&row, 1, rows.data(), static_cast<int>(rows.size()), static_cast<int>(size), sums.data());
+  Values values(sums.begin(), sums.end());
   for (size_t i = 0; i < rows.size(); ++i) {
-    if (weights[i] > 0) cblas_saxpy(static_cast<int>(size), static_cast<float>(weights[i]), rows[i], 1, out, 1);
+    if (OutOfFloatRange(sums[i])) values[i] = InDouble(row, rows[i], size, term);
   }
+  return values;
+}
+
+Values Dots(const float* row, absl::Span<const float* const> rows, size_t size) {
+  return Compare(
+      BestKernels().inner_products, [](double x, double y) { return x * y; }, row, rows, size);
+}
+
+Values SquaredDistances(const float* row, absl::Span<const float* const> rows, size_t size) {
+  return Compare(
+      BestKernels().squared_distances, [](double x, double y) { return (x - y) * (x - y); }, row, rows, size);
+}
+
+// out = sum of weights[i] * rows[i]
+void WeightedSum(const Values& weights, absl::Span<const float* const> rows, size_t size, float* out) {
+  const absl::InlinedVector<float, 16> factors(weights.begin(), weights.end());
+  BestKernels().weighted_sum(rows.data(), factors.data(), static_cast<int>(rows.size()), static_cast<int>(size), out);
 }
 
 // out += factor * row, for a factor that may be out of a float's range.
@@ -43,11 +57,8 @@ void AddScaled(double factor, absl::Span<const float> row, float* out) {
 }
 
 // The weights sum to 1; where a neighbour equals the frame, the first such has them all.
-std::vector<double> InverseSquareWeights(absl::Span<const float> frame, absl::Span<const float* const> neighbors) {
-  std::vector<double> weights(neighbors.size());
-  for (size_t i = 0; i < neighbors.size(); ++i) {
-    weights[i] = SquaredDistance(frame.data(), neighbors[i], frame.size());
-  }
+Values InverseSquareWeights(absl::Span<const float> frame, absl::Span<const float* const> neighbors) {
+  Values weights = SquaredDistances(frame.data(), neighbors, frame.size());
   const auto nearest = std::min_element(weights.begin(), weights.end());
   const double smallest = *nearest;
   if (smallest == 0) {
@@ -67,31 +78,31 @@ std::vector<double> InverseSquareWeights(absl::Span<const float> frame, absl::Sp
 
 bool BlendInverseSquare(absl::Span<const float> frame, absl::Span<const float* const> neighbors, float* blended) {
   if (neighbors.empty()) return false;
-  AddWeighted(InverseSquareWeights(frame, neighbors), neighbors, frame.size(), blended);
+  WeightedSum(InverseSquareWeights(frame, neighbors), neighbors, frame.size(), blended);
   return true;
 }
 
-double NormOf(const float* row, size_t size) { return std::sqrt(Dot(row, row, size)); }
+double NormOf(const float* row, size_t size) { return std::sqrt(Dots(row, {&row, 1}, size)[0]); }
 
 // The cosine of each neighbour, of these norms, with the frame, of norm `norm`; 0 where it is negative or a row is
 // zero.
-std::vector<double> PositiveCosines(absl::Span<const float> frame, double norm,
-                                    absl::Span<const float* const> neighbors, const std::vector<double>& norms) {
-  std::vector<double> cosines(neighbors.size());
+Values PositiveCosines(absl::Span<const float> frame, double norm, absl::Span<const float* const> neighbors,
+                       const Values& norms) {
+  Values cosines = Dots(frame.data(), neighbors, frame.size());
   for (size_t i = 0; i < neighbors.size(); ++i) {
     const double product = norm * norms[i];
-    if (product > 0) cosines[i] = std::max(0.0, Dot(frame.data(), neighbors[i], frame.size()) / product);
+    cosines[i] = product > 0 ? std::max(0.0, cosines[i] / product) : 0;
   }
   return cosines;
 }
 
-// The mean that kAlpha scales, into the zeros of `mean`; its length counts for nothing. False where nothing has a
+// The mean that kAlpha scales, into `mean`; its length counts for nothing. False where nothing has a
 // weight.
 bool AlphaMean(absl::Span<const float> frame, double norm, absl::Span<const float* const> neighbors,
                const BlendParams& params, float* mean) {
-  std::vector<double> norms(neighbors.size());
+  Values norms(neighbors.size());
   for (size_t i = 0; i < norms.size(); ++i) norms[i] = NormOf(neighbors[i], frame.size());
-  std::vector<double> weights = PositiveCosines(frame, norm, neighbors, norms);
+  Values weights = PositiveCosines(frame, norm, neighbors, norms);
   const double largest = params.include_query ? 1 : *std::max_element(weights.begin(), weights.end());
   for (double& weight : weights) weight = AlphaWeight(weight, largest, params.alpha);
   const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
@@ -102,7 +113,7 @@ bool AlphaMean(absl::Span<const float> frame, double norm, absl::Span<const floa
   }
   const double total = params.include_query ? sum + 1 : sum;
   for (double& weight : weights) weight /= total;
-  AddWeighted(weights, neighbors, frame.size(), mean);
+  WeightedSum(weights, neighbors, frame.size(), mean);
   if (params.include_query) AddScaled(mean_norm / norm / total, frame, mean);
   return true;
 }
@@ -139,7 +150,6 @@ absl::Status CheckBlend(const BlendParams& params) {
 
 bool Blend(absl::Span<const float> frame, absl::Span<const float* const> neighbors, const BlendParams& params,
            float* out) {
-  std::fill_n(out, frame.size(), 0.0f);
   const bool blended = params.weighting == Weighting::kAlpha ? BlendAlpha(frame, neighbors, params, out)
                                                              : BlendInverseSquare(frame, neighbors, out);
   if (!blended || params.index_rate == 0) {
@@ -147,8 +157,8 @@ bool Blend(absl::Span<const float> frame, absl::Span<const float* const> neighbo
     return blended;
   }
   if (params.index_rate < 1) {
-    cblas_sscal(static_cast<int>(frame.size()), params.index_rate, out, 1);
-    cblas_saxpy(static_cast<int>(frame.size()), 1 - params.index_rate, frame.data(), 1, out, 1);
+    const float* const parts[] = {out, frame.data()};
+    WeightedSum({params.index_rate, 1 - params.index_rate}, parts, frame.size(), out);
   }
   return true;
 }

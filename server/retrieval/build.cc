@@ -18,6 +18,10 @@
 #include <utility>
 #include <vector>
 
+#include "server/retrieval/assigning_index.h"
+#include "server/retrieval/centroids.h"
+#include "server/retrieval/faiss_search.h"
+#include "server/retrieval/grown_lists.h"
 #include "server/retrieval/guard.h"
 #include "server/retrieval/normalize.h"
 #include "server/retrieval/one_thread.h"
@@ -146,22 +150,38 @@ class Build {
     faiss::ClusteringParameters parameters = lists->cp;
     parameters.niter = 1;
     faiss::Clustering clustering(frames_.dimension, static_cast<int>(lists->nlist), parameters);
+    AssigningIndex assigning(frames_.dimension, lists->quantizer->metric_type);
     for (int iteration = 0; iteration < lists->cp.niter; ++iteration) {
       if (!Observe(BuildPhase::kTraining, iteration, lists->cp.niter)) return Cancelled();
-      clustering.train(frames_.rows, vectors(), *lists->quantizer);
+      clustering.train(frames_.rows, vectors(), assigning);
     }
+    lists->quantizer->reset();
+    lists->quantizer->add(static_cast<int64_t>(lists->nlist), clustering.centroids.data());
     lists->quantizer->is_trained = true;
     return absl::OkStatus();
   }
 
   absl::Status Add() {
     constexpr int64_t kRowsAtOnce = 4096;
+    const std::unique_ptr<const Centroids> centroids = PackCentroids(*index_);
     for (int64_t first = 0; first < frames_.rows; first += kRowsAtOnce) {
       if (!Observe(BuildPhase::kAdding, first, frames_.rows)) return Cancelled();
-      index_->add(std::min(kRowsAtOnce, frames_.rows - first),
-                  vectors() + static_cast<size_t>(first) * frames_.dimension);
+      const int64_t rows = std::min(kRowsAtOnce, frames_.rows - first);
+      const float* part = vectors() + static_cast<size_t>(first) * frames_.dimension;
+      if (centroids != nullptr) {
+        AddToLists(*centroids, rows, part);
+      } else {
+        index_->add(rows, part);
+      }
     }
     return absl::OkStatus();
+  }
+
+  void AddToLists(const Centroids& centroids, int64_t rows, const float* part) {
+    std::vector<int64_t> assigned(rows);
+    std::vector<float> distances(rows);
+    AssignInParallel(centroids, frames_.dimension, rows, part, assigned.data(), distances.data());
+    dynamic_cast<faiss::IndexIVF&>(*index_).add_core(rows, part, nullptr, assigned.data());
   }
 
   absl::StatusOr<std::unique_ptr<Index>> Finish(const Recipe& recipe, const BuildPlan& plan) {
@@ -181,9 +201,8 @@ class Build {
     // In the file as well, for those who read it with faiss.
     if (lists != nullptr) lists->nprobe = static_cast<size_t>(choice->nprobe);
     if (refined != nullptr) refined->k_factor = plan.k_factor;
-    FrameStore stored(frames_.dimension);
-    stored.Append(frames_);
-    return std::make_unique<Index>(std::move(index_), std::move(stored), metric_, std::move(report));
+    if (lists != nullptr) ShrinkLists(lists);
+    return std::make_unique<Index>(std::move(index_), frames_, metric_, std::move(report));
   }
 
   FrameView frames_;

@@ -13,7 +13,10 @@
 #include <utility>
 #include <vector>
 
-#include "server/retrieval/packed_centroids.h"
+#include "server/retrieval/centroids.h"
+#include "server/retrieval/flat_lists.h"
+#include "server/retrieval/kernels/kernels.h"
+#include "server/retrieval/list_search.h"
 
 namespace kith::retrieval {
 namespace {
@@ -98,7 +101,7 @@ void SearchRefined(const faiss::IndexRefine& index, int64_t n, const float* quer
   }
 }
 
-void SearchLists(const faiss::IndexIVF& index, const PackedCentroids* centroids, int64_t n, const float* queries,
+void SearchLists(const faiss::IndexIVF& index, const Centroids* centroids, int64_t n, const float* queries,
                  const SearchParams& params, float* distances, int64_t* ids) {
   faiss::IVFSearchParameters lists;
   lists.nprobe = params.nprobe;
@@ -106,6 +109,9 @@ void SearchLists(const faiss::IndexIVF& index, const PackedCentroids* centroids,
   std::vector<int64_t> assigned(n * params.nprobe);
   std::vector<float> coarse_distances(n * params.nprobe);
   centroids->Nearest(n, queries, params.nprobe, assigned.data(), coarse_distances.data());
+  if (const auto flat = FlatLists::Of(index)) {
+    return SearchFlatLists(*flat, BestKernels(), n, queries, params.nprobe, assigned.data(), params.k, distances, ids);
+  }
   faiss::IndexIVFStats stats;  // instead of faiss's global ones, which are not for several threads
   index.search_preassigned(n, queries, params.k, assigned.data(), coarse_distances.data(), distances, ids, false,
                            &lists, &stats);
@@ -113,7 +119,7 @@ void SearchLists(const faiss::IndexIVF& index, const PackedCentroids* centroids,
 
 }  // namespace
 
-void SearchShared(const faiss::Index& index, const PackedCentroids* centroids, int64_t n, const float* queries,
+void SearchShared(const faiss::Index& index, const Centroids* centroids, int64_t n, const float* queries,
                   const SearchParams& params, float* distances, int64_t* ids) {
   if (const auto* refined = dynamic_cast<const faiss::IndexRefine*>(&index)) {
     SearchRefined(*refined, n, queries, params, distances, ids);
@@ -130,14 +136,13 @@ void SearchShared(const faiss::Index& index, const PackedCentroids* centroids, i
   }
 }
 
-std::unique_ptr<PackedCentroids> PackCentroids(const faiss::Index& index) {
+std::unique_ptr<const Centroids> PackCentroids(const faiss::Index& index) {
   const auto* lists = dynamic_cast<const faiss::IndexIVF*>(&index);
   if (lists == nullptr || dynamic_cast<const faiss::IndexIVFFastScan*>(lists) != nullptr) return nullptr;
   const auto* quantizer = dynamic_cast<const faiss::IndexFlat*>(lists->quantizer);
   if (quantizer == nullptr || quantizer->ntotal != static_cast<int64_t>(lists->nlist)) return nullptr;
-  return std::make_unique<PackedCentroids>(
-      quantizer->get_xb(), quantizer->ntotal, quantizer->d,
-      quantizer->metric_type == faiss::METRIC_L2 ? Metric::kL2 : Metric::kInnerProduct);
+  return MakeCentroids(quantizer->get_xb(), quantizer->ntotal, quantizer->d,
+                       quantizer->metric_type == faiss::METRIC_L2 ? Metric::kL2 : Metric::kInnerProduct, BestKernels());
 }
 
 }  // namespace kith::retrieval

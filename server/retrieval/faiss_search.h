@@ -15,16 +15,16 @@ struct Index;
 
 namespace kith::retrieval {
 
-class PackedCentroids;
+class Centroids;
 
 // Answers as faiss does with these parameters set: for n queries of index.d values, n x k distances and ids.
 // `queries` are in the index's own space (of norm 1 for cosine). `centroids`, if any, are those of the index's
 // quantiser, see PackCentroids. Throws what faiss throws. Thread-safe beside other searches.
-void SearchShared(const faiss::Index& index, const PackedCentroids* centroids, int64_t n, const float* queries,
+void SearchShared(const faiss::Index& index, const Centroids* centroids, int64_t n, const float* queries,
                   const SearchParams& params, float* distances, int64_t* ids);
 
-// The centroids of an index that SearchShared can use them for: lists over a flat quantiser, but for FastScan, which
-// takes no lists from outside. Otherwise null.
-std::unique_ptr<PackedCentroids> PackCentroids(const faiss::Index& index);
+// The centroids of an index, which has to stay, that SearchShared can use them for: lists over a flat quantiser, but
+// for FastScan, which takes no lists from outside. Otherwise null.
+std::unique_ptr<const Centroids> PackCentroids(const faiss::Index& index);
 
 }  // namespace kith::retrieval

@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
 #include "server/retrieval/bad_index.h"
+#include "server/retrieval/centroids.h"
 #include "server/retrieval/faiss_search.h"
 #include "server/retrieval/file_kind.h"
 #include "server/retrieval/guard.h"
@@ -27,7 +28,6 @@
 #include "server/retrieval/index_text.h"
 #include "server/retrieval/memory_reader.h"
 #include "server/retrieval/normalize.h"
-#include "server/retrieval/packed_centroids.h"
 #include "server/retrieval/serialize.h"
 
 namespace kith::retrieval {
@@ -242,9 +242,7 @@ absl::StatusOr<std::unique_ptr<Index>> AdoptIndex(absl::FunctionRef<absl::Status
     return recall.status();
   });
   if (!status.ok()) return InternalAsBadIndex(status);
-  FrameStore stored(frames.dimension);
-  stored.Append(frames);
-  return std::make_unique<Index>(std::move(index), std::move(stored), metric, std::move(report));
+  return std::make_unique<Index>(std::move(index), frames, metric, std::move(report));
 }
 
 }  // namespace kith::retrieval

@@ -1,25 +1,23 @@
 #include "server/retrieval/frame_store.h"
 
-#include <algorithm>
+#include <regex>
+
+#include "server/retrieval/frame_chunks.h"
+#include "server/retrieval/list_frames.h"
 
 namespace kith::retrieval {
 
-void FrameStore::Append(FrameView frames) {
-  for (int64_t taken = 0; taken < frames.rows;) {
-    if (rows_ % kRowsPerChunk == 0) chunks_.emplace_back().reserve(static_cast<size_t>(kRowsPerChunk) * dimension_);
-    const int64_t count = std::min(kRowsPerChunk - rows_ % kRowsPerChunk, frames.rows - taken);
-    const FrameView part = frames.Slice(taken, count);
-    chunks_.back().insert(chunks_.back().end(), part.values().begin(), part.values().end());
-    rows_ += count;
-    taken += count;
-  }
+bool KeepsFramesOnce(absl::string_view factory, Metric metric) {
+  static const std::regex* const kListsOfVectors = new std::regex("IVF[0-9]+(_HNSW[0-9]*)?,Flat");
+  return metric != Metric::kCosine && std::regex_match(factory.begin(), factory.end(), *kListsOfVectors);
 }
 
-Frames FrameStore::Copy() const {
-  Frames all{dimension_, {}};
-  all.values.reserve(static_cast<size_t>(rows_) * dimension_);
-  for (const std::vector<float>& chunk : chunks_) all.values.insert(all.values.end(), chunk.begin(), chunk.end());
-  return all;
+std::unique_ptr<FrameStore> MakeFrameStore(const faiss::Index& index, FrameView frames) {
+  std::unique_ptr<FrameStore> in_lists = ListFrames::Of(index, frames);
+  if (in_lists != nullptr) return in_lists;
+  auto copied = std::make_unique<FrameChunks>(frames.dimension);
+  copied->Append(frames, {});
+  return copied;
 }
 
 }  // namespace kith::retrieval

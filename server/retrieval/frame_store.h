@@ -2,33 +2,38 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <memory>
 
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "server/retrieval/frames.h"
+#include "server/retrieval/recipe.h"
+
+namespace faiss {
+struct Index;
+}
 
 namespace kith::retrieval {
 
-// Grows by appending and never moves a row to do so: they lie in chunks, allocated whole (untouched memory costs
-// nothing). Row i is the frame with id i. Not thread-safe: Index guards it.
+// Row i is the frame with id i. Not thread-safe: Index guards it.
 class FrameStore {
  public:
-  explicit FrameStore(int dimension) : dimension_(dimension) {}
+  virtual ~FrameStore() = default;
 
-  void Append(FrameView frames);
+  // Takes over `frames`, which the index has just been given and has put, where it is IVF, into these
+  // `lists`.
+  virtual void Append(FrameView frames, absl::Span<const int64_t> lists) = 0;
 
-  const float* Row(int64_t id) const { return chunks_[id / kRowsPerChunk].data() + (id % kRowsPerChunk) * dimension_; }
-  int64_t rows() const { return rows_; }
-  int dimension() const { return dimension_; }
-  int64_t bytes() const { return rows_ * dimension_ * static_cast<int64_t>(sizeof(float)); }  // touched
-
-  Frames Copy() const;
-
- private:
-  static constexpr int64_t kRowsPerChunk = 1024;
-
-  int dimension_;
-  int64_t rows_ = 0;
-  std::vector<std::vector<float>> chunks_;  // all but the last hold kRowsPerChunk rows
+  virtual const float* Row(int64_t id) const = 0;  // until the next Append
+  virtual int64_t rows() const = 0;
+  virtual int64_t bytes() const = 0;  // of memory, besides the index
 };
+
+// Whether MakeFrameStore finds the frames in such an index, as far as its factory string and metric tell.
+bool KeepsFramesOnce(absl::string_view factory, Metric metric);
+
+// For the `frames` that `index`, which has to stay, holds. Where its lists are of these very vectors they are read
+// there; of all others the store has a copy.
+std::unique_ptr<FrameStore> MakeFrameStore(const faiss::Index& index, FrameView frames);
 
 }  // namespace kith::retrieval

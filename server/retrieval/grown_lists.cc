@@ -44,4 +44,11 @@ void GrownLists::Swap() {
   }
 }
 
+void ShrinkLists(faiss::IndexIVF* index) {
+  auto* lists = dynamic_cast<faiss::ArrayInvertedLists*>(index->invlists);
+  if (lists == nullptr) return;
+  for (auto& codes : lists->codes) codes.shrink_to_fit();
+  for (auto& ids : lists->ids) ids.shrink_to_fit();
+}
+
 }  // namespace kith::retrieval

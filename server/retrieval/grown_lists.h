@@ -33,4 +33,7 @@ class GrownLists {
   std::vector<List> lists_;
 };
 
+// Gives back the room that faiss leaves at the end of lists, up to as much again. Nobody searches meanwhile.
+void ShrinkLists(faiss::IndexIVF* index);
+
 }  // namespace kith::retrieval

@@ -9,12 +9,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
+#include "server/retrieval/centroids.h"
 #include "server/retrieval/faiss_search.h"
 #include "server/retrieval/grown_lists.h"
 #include "server/retrieval/guard.h"
 #include "server/retrieval/memory.h"
 #include "server/retrieval/normalize.h"
-#include "server/retrieval/packed_centroids.h"
 
 namespace kith::retrieval {
 namespace {
@@ -50,15 +50,15 @@ class Index::WriteLock {
   std::lock_guard<std::shared_mutex> lock_;
 };
 
-Index::Index(std::unique_ptr<faiss::Index> index, FrameStore frames, Metric metric, BuildReport report)
-    : dimension_(frames.dimension()),
+Index::Index(std::unique_ptr<faiss::Index> index, FrameView frames, Metric metric, BuildReport report)
+    : dimension_(frames.dimension),
       metric_(metric),
       report_(std::move(report)),
       centroids_(PackCentroids(*index)),
       cost_(*index),
       index_(std::move(index)),
-      frames_(std::move(frames)),
-      stored_(frames_.rows()) {}
+      frames_(MakeFrameStore(*index_, frames)),
+      stored_(frames.rows) {}
 
 Index::~Index() = default;
 
@@ -132,7 +132,7 @@ int64_t Index::Blend(FrameView queries, NeighborsView neighbors, const BlendPara
     rows.clear();
     for (int j = 0; j < neighbors.k; ++j) {
       const int64_t id = neighbors.ids[i * neighbors.k + j];
-      if (id >= 0) rows.push_back(frames_.Row(id));
+      if (id >= 0) rows.push_back(frames_->Row(id));
     }
     const absl::Span<const float> frame(queries.row(i), queries.dimension);
     if (!retrieval::Blend(frame, rows, params, out + i * queries.dimension)) ++passed_through;
@@ -154,51 +154,62 @@ absl::Status Index::Add(FrameView frames) {
   });
 }
 
+void Index::FindLists(const faiss::IndexIVF& index, int64_t n, const float* vectors, int64_t* lists) const {
+  if (centroids_ == nullptr) return index.quantizer->assign(n, vectors, lists);
+  std::vector<float> distances(n);
+  centroids_->Nearest(n, vectors, 1, lists, distances.data());
+}
+
 void Index::AppendPart(FrameView frames, const float* vectors) {
   auto* lists = dynamic_cast<faiss::IndexIVF*>(index_.get());
   if (lists != nullptr && dynamic_cast<faiss::IndexIVFFastScan*>(lists) == nullptr) {
     // The quantiser never changes: finding the lists needs no lock, and what is left under it is a copy.
     std::vector<int64_t> assigned(frames.rows);
-    lists->quantizer->assign(frames.rows, vectors, assigned.data());
+    FindLists(*lists, frames.rows, vectors, assigned.data());
     GrownLists grown(lists, assigned);  // goes after the lock does
     const WriteLock lock(*this);
     grown.Swap();
     lists->add_core(frames.rows, vectors, nullptr, assigned.data());
-    frames_.Append(frames);
+    frames_->Append(frames, assigned);
   } else {  // FastScan refuses a precomputed assignment; the others have none
     const WriteLock lock(*this);
     index_->add(frames.rows, vectors);
-    frames_.Append(frames);
+    frames_->Append(frames, {});
   }
   stored_ += frames.rows;
 }
 
 Frames Index::CopyFrames() const {
   const ReadLock lock(*this);
-  return frames_.Copy();
+  Frames all{dimension_, {}};
+  all.values.reserve(static_cast<size_t>(frames_->rows()) * dimension_);
+  for (int64_t id = 0; id < frames_->rows(); ++id) {
+    all.values.insert(all.values.end(), frames_->Row(id), frames_->Row(id) + dimension_);
+  }
+  return all;
 }
 
 Frames Index::CopyRows(const std::vector<int64_t>& ids) const {
   Frames rows{dimension_, std::vector<float>(ids.size() * static_cast<size_t>(dimension_))};
   const ReadLock lock(*this);
   float* out = rows.values.data();
-  for (const int64_t id : ids) out = std::copy_n(frames_.Row(id), dimension_, out);
+  for (const int64_t id : ids) out = std::copy_n(frames_->Row(id), dimension_, out);
   return rows;
 }
 
 void Index::CopyRows(int64_t first, int64_t count, float* out) const {
   const ReadLock lock(*this);
-  for (int64_t i = 0; i < count; ++i) std::copy_n(frames_.Row(first + i), dimension_, out + i * dimension_);
+  for (int64_t i = 0; i < count; ++i) std::copy_n(frames_->Row(first + i), dimension_, out + i * dimension_);
 }
 
 int64_t Index::rows() const {
   const ReadLock lock(*this);
-  return frames_.rows();
+  return frames_->rows();
 }
 
 int64_t Index::bytes() const {
   const ReadLock lock(*this);
-  return IndexBytes(*index_) + frames_.bytes() + (centroids_ == nullptr ? 0 : centroids_->bytes());
+  return IndexBytes(*index_) + frames_->bytes() + (centroids_ == nullptr ? 0 : centroids_->bytes());
 }
 
 }  // namespace kith::retrieval

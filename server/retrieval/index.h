@@ -19,11 +19,12 @@
 
 namespace faiss {
 struct Index;
-}
+struct IndexIVF;
+}  // namespace faiss
 
 namespace kith::retrieval {
 
-class PackedCentroids;
+class Centroids;
 
 // Thread-safe: searches and blends run side by side; an Add waits for those that run and holds off new ones for as long
 // as it takes to append a few rows. Frames never change or go away.
@@ -31,7 +32,7 @@ class Index {
  public:
   // `index` holds one vector for each row of `frames`, in order, in the metric's own space. BuildIndex and ReadIndex
   // make these.
-  Index(std::unique_ptr<faiss::Index> index, FrameStore frames, Metric metric, BuildReport report);
+  Index(std::unique_ptr<faiss::Index> index, FrameView frames, Metric metric, BuildReport report);
   ~Index();
 
   // BAD_PARAMETER where k is below 1, or where nprobe or k_factor is out of range or means nothing to this index.
@@ -79,13 +80,14 @@ class Index {
 
   // Vectors as the index holds them: `frames` themselves, or in `scratch` at norm 1 for cosine.
   const float* InMetricSpace(FrameView frames, std::vector<float>* scratch) const;
+  void FindLists(const faiss::IndexIVF& index, int64_t n, const float* vectors, int64_t* lists) const;
   void AppendPart(FrameView frames, const float* vectors);
 
   // Constant after construction.
   const int dimension_;
   const Metric metric_;
   const BuildReport report_;
-  const std::unique_ptr<const PackedCentroids> centroids_;  // null where the index has none that could be packed
+  const std::unique_ptr<const Centroids> centroids_;  // refer to index_; null where it has none that could be packed
 
   const SearchCost cost_;
 
@@ -94,9 +96,9 @@ class Index {
   // A writer holds gate_ while it waits, so that a steady stream of readers cannot starve it.
   mutable std::mutex gate_;
   mutable std::shared_mutex mutex_;
-  std::unique_ptr<faiss::Index> index_;  // contents guarded by mutex_
-  FrameStore frames_;                    // guarded by mutex_
-  std::atomic<int64_t> stored_;          // frames_.rows(), for those without the lock
+  const std::unique_ptr<faiss::Index> index_;  // contents guarded by mutex_
+  const std::unique_ptr<FrameStore> frames_;   // contents guarded by mutex_
+  std::atomic<int64_t> stored_;                // rows, for those without the lock
 };
 
 }  // namespace kith::retrieval

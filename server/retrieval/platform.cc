@@ -6,8 +6,11 @@
 #include <faiss/utils/distances.h>
 #include <omp.h>
 
+#include <cstdlib>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/retrieval/kernels/kernels.h"
 
 namespace kith::retrieval {
 namespace {
@@ -43,6 +46,11 @@ Platform DescribePlatform() {
     platform.warning =
         "faiss runs without AVX2 although the processor has it: searches take about five times as long; build with "
         "-DKITH_FAISS=bundled";
+  }
+  const char* const simd = std::getenv(kSimdVariable);
+  if (simd != nullptr && FindKernels(simd) == nullptr) {
+    platform.warning = absl::StrCat(kSimdVariable, "=", simd, " names no level that this processor has; ",
+                                    BestKernels().name, " is used; baseline, avx2, avx512 and vnni are known");
   }
   return platform;
 }

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "server/retrieval/centroids.h"
 #include "server/retrieval/exact.h"
 #include "server/retrieval/faiss_search.h"
 #include "server/retrieval/normalize.h"
-#include "server/retrieval/packed_centroids.h"
 #include "server/retrieval/search.h"
 
 namespace kith::retrieval {
@@ -42,7 +42,7 @@ class Measurement {
 
  private:
   const faiss::Index& index_;
-  const std::unique_ptr<PackedCentroids> centroids_;
+  const std::unique_ptr<const Centroids> centroids_;
   const int64_t queries_count_;
   const int k_;
   const float k_factor_;

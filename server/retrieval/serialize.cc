@@ -86,8 +86,8 @@ absl::StatusOr<std::unique_ptr<faiss::Index>> ReadFaissIndex(
 }
 
 absl::StatusOr<std::unique_ptr<Index>> ReadIndex(absl::FunctionRef<absl::StatusOr<size_t>(absl::Span<char>)> source,
-                                                 FrameStore frames, Metric metric, const BuildReport& report) {
-  absl::StatusOr<std::unique_ptr<faiss::Index>> index = ReadFaissIndex(source, frames.rows(), frames.dimension());
+                                                 FrameView frames, Metric metric, const BuildReport& report) {
+  absl::StatusOr<std::unique_ptr<faiss::Index>> index = ReadFaissIndex(source, frames.rows, frames.dimension);
   const std::string reason = ReasonOf(index.status());
   if (reason == ReasonName(Reason::kBadIndex) || reason == ReasonName(Reason::kMemoryBudget)) {
     return Damaged(index.status().message());
@@ -96,7 +96,7 @@ absl::StatusOr<std::unique_ptr<Index>> ReadIndex(absl::FunctionRef<absl::StatusO
   if ((*index)->metric_type != (metric == Metric::kL2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT)) {
     return Damaged("it has another metric");
   }
-  return std::make_unique<Index>(*std::move(index), std::move(frames), metric, report);
+  return std::make_unique<Index>(*std::move(index), frames, metric, report);
 }
 
 }  // namespace kith::retrieval

@@ -6,7 +6,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "server/retrieval/frame_store.h"
+#include "server/retrieval/frames.h"
 #include "server/retrieval/index.h"
 #include "server/retrieval/recipe.h"
 
@@ -23,7 +23,7 @@ absl::Status WriteIndex(const Index& index, absl::FunctionRef<absl::Status(absl:
 // `frames` are those in the index. DATA_LOSS where the bytes are not an index that fits frames, metric and report. The
 // bytes must come from a file that is known to be whole: faiss may end the process on hostile ones.
 absl::StatusOr<std::unique_ptr<Index>> ReadIndex(absl::FunctionRef<absl::StatusOr<size_t>(absl::Span<char>)> source,
-                                                 FrameStore frames, Metric metric, const BuildReport& report);
+                                                 FrameView frames, Metric metric, const BuildReport& report);
 
 // The faiss index alone, for `rows` frames of `dimension` values. BAD_INDEX where the bytes are none that fits, or one
 // with its lists in another file; MEMORY_BUDGET; the source's own errors.

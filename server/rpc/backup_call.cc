@@ -29,6 +29,12 @@ absl::Status BackupCall::WriteAll() {
   next_.set_experiments(summary->experiments);
   next_.set_generations(summary->generations);
   next_.set_bytes(summary->bytes);
+  for (const storage::LeftOut& left_out : summary->left_out) {
+    v1::LeftOut* const told = next_.add_left_out();
+    told->set_experiment(left_out.experiment);
+    told->set_generation(left_out.generation);
+    told->set_message(std::string(left_out.why.message()));
+  }
   return Send();
 }
 

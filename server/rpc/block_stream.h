@@ -230,9 +230,9 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
     if (finish) finished_ = true;
     lock.unlock();
     if (write != nullptr) this->StartWrite(&write->response);
+    if (metrics != nullptr) CountAnswered(trace, Kind::kRpc, metrics.get());
     if (read) Read();
     if (finish) this->Finish(*end_);
-    if (metrics != nullptr) CountAnswered(trace, Kind::kRpc, metrics.get());
   }
 
   const Context& context_;

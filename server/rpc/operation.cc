@@ -38,15 +38,17 @@ absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions
 
 // Calls `submit(options, generation, call)`: now, or once the experiment is in memory.
 template <typename Submit>
-absl::Status OnGeneration(const Context& context, const BlockOptions& options, BlockCall call, const Submit& submit) {
+absl::Status OnGeneration(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
+                          BlockCall call, const Submit& submit) {
   const auto resident = context.registry->FindResident(options.experiment);
   if (!resident.ok()) return resident.status();
   if (*resident != nullptr) return submit(options, *resident, std::move(call));
-  StartWhenLoaded(context, options.experiment, std::move(call),
-                  [options, submit](const auto& generation, BlockCall call) {
-                    return submit(options, generation, std::move(call));
-                  });
-  return absl::OkStatus();
+  const auto queries = FramesOf(frames);
+  if (!queries.ok()) return queries.status();
+  return StartWhenLoaded(context, options.experiment, std::min<int64_t>(queries->rows, context.limits.rows),
+                         std::move(call), [options, submit](const auto& generation, BlockCall call) {
+                           return submit(options, generation, std::move(call));
+                         });
 }
 
 template <typename Response>
@@ -120,7 +122,7 @@ absl::StatusOr<BlockOptions> ExpandBlockOptions(const std::string& experiment, c
 template <typename Response>
 absl::Status StartSearch(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
                          BlockCall call, Response* response) {
-  return OnGeneration(context, options, std::move(call),
+  return OnGeneration(context, options, frames, std::move(call),
                       [&context, &frames, response](const auto& options, const auto& generation, BlockCall call) {
                         return SubmitSearch(context, options, frames, generation, std::move(call), response);
                       });
@@ -129,7 +131,7 @@ absl::Status StartSearch(const Context& context, const BlockOptions& options, co
 template <typename Response>
 absl::Status StartExpand(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
                          BlockCall call, Response* response) {
-  return OnGeneration(context, options, std::move(call),
+  return OnGeneration(context, options, frames, std::move(call),
                       [&context, &frames, response](const auto& options, const auto& generation, BlockCall call) {
                         return SubmitExpand(context, options, frames, generation, std::move(call), response);
                       });

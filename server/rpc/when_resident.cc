@@ -16,8 +16,11 @@ namespace {
 // A block that waits. Whoever is first, the loader or the alarm, goes on with it.
 class Waiting : public std::enable_shared_from_this<Waiting> {
  public:
-  Waiting(std::string experiment, BlockCall call, StartOn start)
-      : experiment_(std::move(experiment)), call_(std::move(call)), start_(std::move(start)) {}
+  Waiting(std::string experiment, std::shared_ptr<void> place, BlockCall call, StartOn start)
+      : experiment_(std::move(experiment)),
+        place_(std::move(place)),
+        call_(std::move(call)),
+        start_(std::move(start)) {}
 
   void WatchDeadline() {
     if (call_.deadline == kNoDeadline) return;
@@ -26,6 +29,7 @@ class Waiting : public std::enable_shared_from_this<Waiting> {
     alarm_.Set(std::chrono::system_clock::now() + rest, [waiting = weak_from_this()](bool came) {
       const auto self = waiting.lock();
       if (!came || self == nullptr || self->settled_.exchange(true)) return;
+      self->place_ = nullptr;
       self->call_.done(
           Error(Reason::kLate, absl::StrCat("'", self->experiment_, "' was not in memory, and loading it took ",
                                             "longer than the block's time; send the next, or pin it")));
@@ -35,6 +39,7 @@ class Waiting : public std::enable_shared_from_this<Waiting> {
   void Loaded(const experiments::Registry::Resident& resident) {
     if (settled_.exchange(true)) return;
     alarm_.Cancel();
+    place_ = nullptr;
     const auto done = call_.done;
     const absl::Status status = Guarded([&]() -> absl::Status {
       if (!resident.ok()) return resident.status();
@@ -45,6 +50,7 @@ class Waiting : public std::enable_shared_from_this<Waiting> {
 
  private:
   const std::string experiment_;
+  std::shared_ptr<void> place_;  // among the rows that may wait; let go by whoever goes on
   BlockCall call_;
   const StartOn start_;
   std::atomic<bool> settled_{false};
@@ -53,10 +59,14 @@ class Waiting : public std::enable_shared_from_this<Waiting> {
 
 }  // namespace
 
-void StartWhenLoaded(const Context& context, const std::string& experiment, BlockCall call, StartOn start) {
-  const auto waiting = std::make_shared<Waiting>(experiment, std::move(call), std::move(start));
+absl::Status StartWhenLoaded(const Context& context, const std::string& experiment, int64_t rows, BlockCall call,
+                             StartOn start) {
+  auto place = context.engine->HoldRows(rows);
+  if (!place.ok()) return place.status();
+  const auto waiting = std::make_shared<Waiting>(experiment, *std::move(place), std::move(call), std::move(start));
   waiting->WatchDeadline();
   context.registry->Acquire(experiment, [waiting](const auto& resident) { waiting->Loaded(resident); });
+  return absl::OkStatus();
 }
 
 }  // namespace kith::rpc

@@ -99,6 +99,11 @@ class Catalogue {
   // EXPERIMENT_NOT_FOUND.
   virtual absl::Status SetPinned(std::string_view name, bool pinned) = 0;
 
+  // Forgets generations of the experiment, by their ids. Where the current one is among them, the first of the others
+  // becomes current; without any others the experiment is deleted.
+  virtual absl::Status Forget(const StoredExperiment& experiment, const std::set<int64_t>& generations,
+                              absl::Time now) = 0;
+
   // Puts an experiment of another catalogue in, as `experiment` has it, with additions, request ids and pin;
   // `snapshots` are those that its generations get, one each, in their order. ALREADY_EXISTS BAD_PARAMETER where there
   // is one of its name, unless `replace`.

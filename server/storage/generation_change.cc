@@ -139,4 +139,20 @@ absl::StatusOr<Changed> FoldGeneration(const Database& database, std::string_vie
   return Changed{*std::move(record), {stands->snapshot.name}};
 }
 
+absl::Status ForgetGenerations(const Database& database, const StoredExperiment& experiment,
+                               const std::set<int64_t>& generations, absl::Time now) {
+  const StoredGeneration* left = nullptr;
+  absl::Status status;
+  for (const StoredGeneration& generation : experiment.generations) {
+    if (generations.count(generation.id) == 0) {
+      left = left == nullptr ? &generation : left;
+    } else if (status.ok()) {
+      status = DeleteGeneration(database, generation.id);
+    }
+  }
+  if (!status.ok()) return status;
+  if (left == nullptr) return DeleteExperiment(database, experiment.name);
+  return MakeCurrent(database, experiment.name, left->record.info.number, now).status();
+}
+
 }  // namespace kith::storage

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -25,5 +26,9 @@ absl::StatusOr<ExperimentRecord> MakeCurrent(const Database& database, std::stri
 // As Catalogue::Fold.
 absl::StatusOr<Changed> FoldGeneration(const Database& database, std::string_view name,
                                        const StoredGeneration& generation, int64_t rows, const SnapshotEntry& snapshot);
+
+// As Catalogue::Forget.
+absl::Status ForgetGenerations(const Database& database, const StoredExperiment& experiment,
+                               const std::set<int64_t>& generations, absl::Time now);
 
 }  // namespace kith::storage

@@ -1,5 +1,9 @@
 #include "server/storage/generation_reader.h"
 
+#include <vector>
+
+#include "absl/types/span.h"
+
 namespace kith::storage {
 namespace {
 
@@ -31,6 +35,17 @@ absl::StatusOr<retrieval::Frames> ReadGeneration(const CatalogueView& view, cons
   }
   if (!status.ok()) return status;
   return frames;
+}
+
+absl::Status CheckAdditions(const CatalogueView& view, const StoredGeneration& generation) {
+  const auto entries = view.Additions(generation);
+  if (!entries.ok()) return entries.status();
+  std::vector<float> values;
+  for (const AdditionEntry& entry : *entries) {
+    values.resize(static_cast<size_t>(entry.rows) * generation.record.info.dimension);
+    if (absl::Status status = view.ReadAddition(entry, absl::MakeSpan(values)); !status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace kith::storage

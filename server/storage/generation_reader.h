@@ -16,4 +16,7 @@ using IndexReader = absl::FunctionRef<absl::Status(const GenerationInfo&, retrie
 absl::StatusOr<retrieval::Frames> ReadGeneration(const CatalogueView& view, const StoredGeneration& generation,
                                                  Snapshot& snapshot, IndexReader read_index);
 
+// Reads what was added to the generation, one addition after the other, and checks it.
+absl::Status CheckAdditions(const CatalogueView& view, const StoredGeneration& generation);
+
 }  // namespace kith::storage

@@ -24,6 +24,7 @@ constexpr size_t kFrameHeaderBytes = 24;
 constexpr size_t kSummedHeaderBytes = 24;      // of the log's header
 constexpr size_t kSummedFrameHeaderBytes = 8;  // of a frame's header; the page follows
 constexpr size_t kFrameSums = 16;              // where a frame's sums stand
+constexpr size_t kCommitMark = 4;              // where the word stands that is 0 but in a commit's last frame
 constexpr uint32_t kMagic = 0x377f0682;        // the lowest bit: words are summed big-endian
 constexpr uint32_t kVersion = 3007000;
 
@@ -88,6 +89,7 @@ class Log {
       if (!more.ok()) return more.status();
       if (!*more) break;
     }
+    fixes_.resize(committed_fixes_);
     return absl::OkStatus();
   }
 
@@ -135,6 +137,9 @@ class Log {
     }
     kept_.Add(summed, header_->big_endian());
     KeepSums(start + kFrameSums, stored);
+    if (Word(&summed[kCommitMark], true) == 0) return true;
+    if (!unclear_.ok()) return unclear_;
+    committed_fixes_ = fixes_.size();
     return true;
   }
 
@@ -163,7 +168,7 @@ class Log {
       (*summed)[fixes[0].position] = fixes[0].byte;
       fixes_.push_back({start + PlaceOfSummed(fixes[0].position), fixes[0].byte});
     } else if (!fixes.empty() && fixes.back().position < kSummedFrameHeaderBytes) {
-      return Damage(file_.path(), "one byte of what it would change is another");
+      unclear_ = Damage(file_.path(), "one byte of what it would change is another");
     }
     written_.clear();  // where it may be either, the next frame tells
     if (!fixes.empty()) written_.push_back(stored);
@@ -204,6 +209,9 @@ class Log {
   std::vector<Sums> written_;  // the sums up to here as SQLite wrote them, where need be two that they may be
   Sums kept_;                  // the same with what could not be put right
   std::vector<ByteFix> fixes_;
+  // What is behind the last commit counts for nothing: there a killed process leaves frames that it was writing over.
+  size_t committed_fixes_ = 0;
+  absl::Status unclear_;  // an error if a commit follows
 };
 
 absl::Status WriteFixes(const std::string& path, const std::vector<ByteFix>& fixes) {

@@ -2,7 +2,8 @@
 //
 // SQLite takes the first frame that fails its checksum for the end of the log, such as a crash leaves: what was
 // committed behind it would be gone without a word. The checksum is a weighted sum, so that it tells whether one byte
-// is another, and mostly which. A frame that a crash left unfinished differs in more and stays as it is.
+// is another, and mostly which. A frame that a crash left unfinished differs in more and stays as it is, as do all
+// frames behind the last commit.
 //
 // The file format: https://www.sqlite.org/fileformat2.html#walformat
 #pragma once

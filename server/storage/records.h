@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -95,11 +96,19 @@ struct LoadedExperiment {
   retrieval::Frames frames;
 };
 
+// What is damaged, and so is not in a backup.
+struct LeftOut {
+  std::string experiment;
+  int64_t generation = 0;  // 0: all of the experiment
+  absl::Status why;        // DATA_LOSS
+};
+
 // What a backup holds.
 struct BackupSummary {
   int64_t experiments = 0;
   int64_t generations = 0;
   int64_t bytes = 0;  // of the tar
+  std::vector<LeftOut> left_out;
 };
 
 }  // namespace kith::storage

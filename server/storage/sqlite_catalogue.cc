@@ -164,6 +164,14 @@ absl::Status SqliteCatalogue::SetPinned(std::string_view name, bool pinned) {
   return status.ok() ? transaction->Commit() : status;
 }
 
+absl::Status SqliteCatalogue::Forget(const StoredExperiment& experiment, const std::set<int64_t>& generations,
+                                     absl::Time now) {
+  auto transaction = Transaction::Begin(database_, Transaction::Kind::kWrite);
+  if (!transaction.ok()) return transaction.status();
+  const absl::Status status = ForgetGenerations(database_, experiment, generations, now);
+  return status.ok() ? transaction->Commit() : status;
+}
+
 absl::StatusOr<Changed> SqliteCatalogue::Restore(const CatalogueView& from, const StoredExperiment& experiment,
                                                  const std::vector<SnapshotEntry>& snapshots, bool replace) {
   auto transaction = Transaction::Begin(database_, Transaction::Kind::kWrite);

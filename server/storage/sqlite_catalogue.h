@@ -36,6 +36,8 @@ class SqliteCatalogue : public Catalogue {
   absl::StatusOr<Changed> Fold(std::string_view name, const StoredGeneration& generation, int64_t rows,
                                const SnapshotEntry& snapshot) override;
   absl::Status SetPinned(std::string_view name, bool pinned) override;
+  absl::Status Forget(const StoredExperiment& experiment, const std::set<int64_t>& generations,
+                      absl::Time now) override;
   absl::StatusOr<Changed> Restore(const CatalogueView& from, const StoredExperiment& experiment,
                                   const std::vector<SnapshotEntry>& snapshots, bool replace) override;
   absl::StatusOr<std::vector<std::string>> Delete(std::string_view name) override;

@@ -118,6 +118,10 @@ class Store {
       std::string_view name, std::optional<int64_t> generation,
       absl::FunctionRef<absl::Status(const GenerationInfo&, retrieval::FrameView, ByteSource)> read_index);
 
+  // Reads the current generation whole and checks all of it, as Load does, but for what the index means. Keeps nothing
+  // of it in memory. EXPERIMENT_NOT_FOUND.
+  absl::Status Verify(std::string_view name);
+
   // Writes a snapshot of the first frames.rows rows of `generation` in place of its snapshot and forgets the additions
   // that are in it; those after them stay, as does the generation's number. Nothing is done where no addition would be
   // forgotten. `write_index` as for CommitGeneration.
@@ -133,7 +137,9 @@ class Store {
   absl::Status Delete(std::string_view name);
 
   // Gives a tar of the data folder as it stands at one moment to the sink, while all else goes on: unpacked it is a
-  // data folder. What it refers to is not removed meanwhile. The sink's error ends the call.
+  // data folder. What it refers to is not removed meanwhile. The sink's error ends the call. Generations that turn out
+  // damaged are left out, and named; where that is the current one, the sound one that was current last is in its place
+  // there, as after a rollback.
   absl::StatusOr<BackupSummary> WriteBackup(ByteSink sink);
 
   // Puts the experiments of such a tar into this store, with their kept generations, additions, request ids and pins;

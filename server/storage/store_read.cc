@@ -2,6 +2,7 @@
 #include <cstring>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
@@ -52,26 +53,47 @@ absl::StatusOr<int> CountFoldable(std::string_view name, const CatalogueView& vi
   return count;
 }
 
+// A file that only has to be readable: what is read is checked on the way.
+absl::Status ReadToItsEnd(std::string_view, int64_t, ByteSource source) {
+  std::vector<char> piece(size_t{64} << 10);
+  for (;;) {
+    const auto count = source(absl::MakeSpan(piece));
+    if (!count.ok()) return count.status();
+    if (*count == 0) return absl::OkStatus();
+  }
+}
+
 }  // namespace
+
+absl::StatusOr<OpenedGeneration> Store::State::OpenGeneration(std::string_view name, std::optional<int64_t> number) {
+  auto view = catalogue->View();
+  if (!view.ok()) return view.status();
+  const std::lock_guard<std::mutex> guard(mutex);
+  auto experiment = (*view)->Find(name);
+  if (!experiment.ok()) return experiment.status();
+  const auto chosen = Choose(*experiment, number);
+  if (!chosen.ok()) return chosen.status();
+  const StoredGeneration generation = **chosen;
+  auto snapshot = snapshots->Read(generation.snapshot);
+  if (!snapshot.ok()) return snapshot.status();
+  return OpenedGeneration{*std::move(view), *std::move(experiment), generation, *std::move(snapshot)};
+}
 
 absl::StatusOr<LoadedExperiment> Store::Load(
     std::string_view name, std::optional<int64_t> number,
     absl::FunctionRef<absl::Status(const GenerationInfo&, retrieval::FrameView, ByteSource)> read_index) {
-  const auto view = state_->catalogue->View();
-  if (!view.ok()) return view.status();
-  std::unique_lock<std::mutex> guard(state_->mutex);
-  const auto experiment = (*view)->Find(name);
-  if (!experiment.ok()) return experiment.status();
-  const auto chosen = Choose(*experiment, number);
-  if (!chosen.ok()) return chosen.status();
-  const StoredGeneration& generation = **chosen;
-  auto snapshot = state_->snapshots->Read(generation.snapshot);
-  guard.unlock();
-  if (!snapshot.ok()) return snapshot.status();
-
-  auto frames = ReadGeneration(**view, generation, **snapshot, read_index);
+  const auto opened = state_->OpenGeneration(name, number);
+  if (!opened.ok()) return opened.status();
+  auto frames = ReadGeneration(*opened->view, opened->generation, *opened->snapshot, read_index);
   if (!frames.ok()) return frames.status();
-  return LoadedExperiment{RecordOf(*experiment, generation), *std::move(frames)};
+  return LoadedExperiment{RecordOf(opened->experiment, opened->generation), *std::move(frames)};
+}
+
+absl::Status Store::Verify(std::string_view name) {
+  const auto opened = state_->OpenGeneration(name, std::nullopt);
+  if (!opened.ok()) return opened.status();
+  const absl::Status status = CheckAdditions(*opened->view, opened->generation);
+  return status.ok() ? opened->snapshot->ReadFiles(ReadToItsEnd) : status;
 }
 
 absl::StatusOr<ExperimentRecord> Store::Fold(std::string_view name, int64_t number, retrieval::FrameView frames,

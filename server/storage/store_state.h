@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,14 @@
 
 namespace kith::storage {
 
+// A generation that can be read to its end as it stood, whatever becomes of it.
+struct OpenedGeneration {
+  std::unique_ptr<CatalogueView> view;
+  StoredExperiment experiment;
+  StoredGeneration generation;
+  std::unique_ptr<Snapshot> snapshot;
+};
+
 struct Store::State {
   State(StoreParts parts, StoreOptions options);
 
@@ -23,7 +32,10 @@ struct Store::State {
   void RemoveSnapshots(const std::vector<std::string>& names);
   void ShrinkCatalogue();
 
-  // Steps of a Restore, see store_backup.cc. The copies are in the order of the generations; all or none.
+  // The generation asked for, or the current one. Errors as Load.
+  absl::StatusOr<OpenedGeneration> OpenGeneration(std::string_view name, std::optional<int64_t> number);
+
+  // Steps of a Restore, see store_restore.cc. The copies are in the order of the generations; all or none.
   absl::StatusOr<std::vector<SnapshotEntry>> CopySnapshots(const StoredExperiment& experiment,
                                                            const SnapshotStore& from);
   absl::StatusOr<ExperimentRecord> RestoreOne(const StoredExperiment& experiment, const CatalogueView& view,

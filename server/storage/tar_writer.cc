@@ -71,7 +71,8 @@ absl::Status TarWriter::AddFile(const std::string& path, int64_t size, ByteSourc
     if (*count == 0 && left == 0) return absl::OkStatus();
     left -= static_cast<int64_t>(*count);
     if (*count == 0 || left < 0) {
-      return Error(Reason::kInternal, absl::StrCat(path, " did not have ", size, " bytes when it was backed up"));
+      return Error(absl::StatusCode::kDataLoss, Reason::kStorage,
+                   absl::StrCat(path, " did not have ", size, " bytes when it was backed up"));
     }
     if (archive_write_data(archive_, piece.data(), *count) < 0) return Failure();
   }

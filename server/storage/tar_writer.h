@@ -13,8 +13,8 @@ struct archive;
 
 namespace kith::storage {
 
-// Writes a POSIX tar (pax where it has to be) to a sink. After an error every further call gives an error. Not
-// thread-safe.
+// Writes a POSIX tar (pax where it has to be) to a sink. After an error of the sink every further call gives an error.
+// Not thread-safe.
 class TarWriter {
  public:
   // `sink` outlives it. `time` is that of every entry.
@@ -25,7 +25,8 @@ class TarWriter {
 
   absl::Status AddFolder(const std::string& path);
 
-  // Takes `source` to its end; an error where it does not give `size` bytes.
+  // Takes `source` to its end. The source's error, or DATA_LOSS where it does not give `size` bytes: then zeros stand
+  // for the rest, and the tar can go on.
   absl::Status AddFile(const std::string& path, int64_t size, ByteSource source);
 
   // Writes the end of the archive. Without it the tar is not whole.

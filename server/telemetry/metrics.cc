@@ -141,7 +141,7 @@ MetricFamily Gauges(const std::string& name, const std::string& help, const std:
 
 std::vector<MetricFamily> FamiliesOf(const Levels& levels) {
   return {
-      Gauges("kith_queue_rows", "Rows that wait for a worker.", {{{}, levels.queue_rows}}),
+      Gauges("kith_queue_rows", "Rows that wait for a worker, or for their experiment to be loaded.", {{{}, levels.queue_rows}}),
       Gauges("kith_experiments", "Experiments by state.",
              {{{{"state", "training"}}, levels.training},
               {{{"state", "ready"}}, levels.ready},
@@ -167,11 +167,9 @@ struct Metrics::Series {
     for (const Rpc rpc : {Rpc::kTrain, Rpc::kAdd, Rpc::kSearch, Rpc::kExpand, Rpc::kStreamSearch, Rpc::kStreamExpand}) {
       rows[static_cast<size_t>(rpc)] = &rows_family.Add({{"rpc", std::string(RpcName(rpc))}});
     }
-    // There from the start, so that a rate sees the first of them.
-    for (const Reason reason : {Reason::kOverloaded, Reason::kMemoryBudget}) Refused(ReasonName(reason));
   }
 
-  Counter& Refused(std::string_view reason) { return refused.Add({{"reason", std::string(reason)}}); }
+  Counter& Refused(Reason reason) { return refused.Add({{"reason", std::string(ReasonName(reason))}}); }
 
   const MetricFamily info;
   Registry registry;
@@ -194,6 +192,8 @@ struct Metrics::Series {
   Counter& late =
       AddCounters(&registry, "kith_late_blocks_total", "Blocks whose time was over before they were computed.").Add({});
   Counters& refused = AddCounters(&registry, "kith_refused_blocks_total", "Blocks that there was no room for.");
+  Counter& refused_overloaded = Refused(Reason::kOverloaded);
+  Counter& refused_memory = Refused(Reason::kMemoryBudget);
   Counters& loads = AddCounters(&registry, "kith_loads_total", "Attempts to load an experiment into memory.");
   Counter& loads_ok = loads.Add({{"outcome", "ok"}});
   Counter& loads_degraded = loads.Add({{"outcome", "degraded"}});
@@ -230,8 +230,10 @@ void Metrics::CountFailedBlock(const absl::Status& status) {
   const std::string reason = ReasonOf(status);
   if (reason == ReasonName(Reason::kLate)) {
     series_->late.Increment();
-  } else if (absl::IsResourceExhausted(status)) {
-    series_->Refused(reason).Increment();
+  } else if (reason == ReasonName(Reason::kOverloaded)) {
+    series_->refused_overloaded.Increment();
+  } else if (reason == ReasonName(Reason::kMemoryBudget)) {
+    series_->refused_memory.Increment();
   }
 }
 

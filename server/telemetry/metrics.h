@@ -25,7 +25,7 @@ struct BuildInfo {
 
 // What is looked at when somebody asks, instead of being counted on the way.
 struct Levels {
-  int64_t queue_rows = 0;  // waiting for a worker
+  int64_t queue_rows = 0;  // waiting for a worker, or for their experiment to be loaded
   // Experiments by their state.
   int64_t training = 0;
   int64_t ready = 0;

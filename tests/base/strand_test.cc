@@ -70,6 +70,52 @@ TEST(StrandTest, ASlowOneHoldsOneThreadAndLeavesTheOthersToOthers) {
   Drain(slow);
 }
 
+TEST(StrandTest, LongOnesLeaveThreadsToShortOnes) {
+  ThreadPool pool(1, nullptr, 2);
+  std::promise<void> release;
+  const std::shared_future<void> released = release.get_future().share();
+  std::atomic<int> at_once{0};
+  std::atomic<int> most{0};
+  std::vector<std::unique_ptr<Strand>> strands;
+  for (int i = 0; i < 6; ++i) {
+    strands.push_back(std::make_unique<Strand>(&pool));
+    const auto wait = [&, released] {
+      most = std::max(most.load(), ++at_once);
+      released.wait();
+      --at_once;
+    };
+    strands.back()->Run(wait, Pace::kLong);
+  }
+  std::vector<int> seen;
+  Strand other(&pool);
+  for (int i = 0; i < 10; ++i) other.Run([&seen, i] { seen.push_back(i); });
+  Drain(other);  // with the long ones on all three threads it would wait for ever
+  EXPECT_EQ(seen.size(), 10u);
+  release.set_value();
+  for (const auto& strand : strands) Drain(*strand);
+  EXPECT_LE(most, 2);
+}
+
+TEST(StrandTest, RunsInTheOrderGivenWhateverThePace) {
+  ThreadPool pool(2, nullptr, 2);
+  Strand strand(&pool);
+  std::vector<int> seen;
+  for (int i = 0; i < 1000; ++i) strand.Run([&seen, i] { seen.push_back(i); }, i % 3 == 0 ? Pace::kLong : Pace::kShort);
+  Drain(strand);
+  std::vector<int> expected(1000);
+  std::iota(expected.begin(), expected.end(), 0);
+  EXPECT_EQ(seen, expected);
+}
+
+TEST(StrandTest, LongOnesThatWaitAtTheEndRun) {
+  std::atomic<int> ran{0};
+  {
+    ThreadPool pool(3, nullptr, 1);
+    for (int i = 0; i < 5; ++i) pool.Run([&ran] { ++ran; }, Pace::kLong);
+  }
+  EXPECT_EQ(ran, 5);
+}
+
 TEST(StrandTest, TheOthersHaveTheirTurnBetweenItsTasks) {
   ThreadPool pool(1);
   Strand busy(&pool);

@@ -153,13 +153,32 @@ TEST_F(ManageCommandsTest, RollbackToTheOneBeforeOrToAGivenOne) {
 TEST_F(ManageCommandsTest, BackupWritesTheFileAndSaysWhatItHolds) {
   const Result result = Call({"backup", tar_.c_str(), "--json"});
   ASSERT_EQ(result.exit_code, kDone) << result.err;
-  EXPECT_THAT(result.keys(), ElementsAre("file", "experiments", "generations", "bytes", "seconds"));
+  EXPECT_THAT(result.keys(), ElementsAre("file", "experiments", "generations", "bytes", "left_out", "seconds"));
   EXPECT_EQ(result.json()["experiments"], 3);
   EXPECT_EQ(result.json()["generations"], 5);
   std::ostringstream content;
   content << std::ifstream(tar_).rdbuf();
   EXPECT_EQ(content.str(), server_.experiments.backup);
   EXPECT_THAT(Call({"backup", tar_.c_str()}).out, HasSubstr("3 voices, 5 generations, 0.0 MiB"));
+}
+
+TEST_F(ManageCommandsTest, ABackupThatIsNotWholeIsKeptAndSaysWhatIsNotInIt) {
+  server_.experiments.left_out.resize(2);
+  server_.experiments.left_out[0].set_experiment("anna");
+  server_.experiments.left_out[0].set_message("total_fea.npy is damaged");
+  server_.experiments.left_out[1].set_experiment("bob");
+  server_.experiments.left_out[1].set_generation(3);
+  server_.experiments.left_out[1].set_message("index.faiss is damaged");
+  const Result text = Call({"backup", tar_.c_str()});
+  EXPECT_EQ(text.exit_code, kFailed);
+  EXPECT_THAT(text.err, AllOf(HasSubstr("kith: 'anna' is not in it: total_fea.npy is damaged\n"),
+                              HasSubstr("kith: generation 3 of 'bob' is not in it: index.faiss is damaged\n")));
+  EXPECT_EQ(std::filesystem::file_size(tar_), server_.experiments.backup.size());
+  const Result result = Call({"backup", tar_.c_str(), "--json"});
+  EXPECT_EQ(result.exit_code, kFailed);
+  ASSERT_EQ(result.json()["left_out"].size(), 2u);
+  EXPECT_EQ(result.json()["left_out"][1]["experiment"], "bob");
+  EXPECT_EQ(result.json()["left_out"][1]["generation"], 3);
 }
 
 TEST_F(ManageCommandsTest, ABackupThatFailsLeavesWhatWasThere) {

@@ -136,10 +136,12 @@ class FakeExperiments : public v1::Experiments::Service {
     summary.set_experiments(3);
     summary.set_generations(5);
     summary.set_bytes(backup_bytes.value_or(static_cast<int64_t>(backup.size())));
+    for (const v1::LeftOut& each : left_out) *summary.add_left_out() = each;
     writer->Write(summary);
     return grpc::Status::OK;
   }
   std::string backup = "the bytes of a tar";
+  std::vector<v1::LeftOut> left_out;
   std::optional<int64_t> backup_bytes;  // what it says of its size; unset: the truth
 
   // Keeps what came, gives "a".

@@ -162,6 +162,21 @@ TEST(ManageTest, BackupGivesTheBytesInOrderAndWhatTheyHold) {
   EXPECT_EQ(info->experiments, 3);
   EXPECT_EQ(info->generations, 5);
   EXPECT_EQ(info->bytes, static_cast<int64_t>(got.size()));
+  EXPECT_TRUE(info->left_out.empty());
+}
+
+TEST(ManageTest, ABackupNamesWhatIsNotInIt) {
+  FakeServer server;
+  server.experiments.left_out.resize(1);
+  server.experiments.left_out[0].set_experiment("anna");
+  server.experiments.left_out[0].set_generation(3);
+  server.experiments.left_out[0].set_message("index.faiss is damaged");
+  const auto info = Client(To(server)).Backup([](absl::Span<const char>) { return absl::OkStatus(); });
+  ASSERT_TRUE(info.ok()) << info.status();
+  ASSERT_EQ(info->left_out.size(), 1u);
+  EXPECT_EQ(info->left_out[0].experiment, "anna");
+  EXPECT_EQ(info->left_out[0].generation, 3);
+  EXPECT_EQ(info->left_out[0].message, "index.faiss is damaged");
 }
 
 TEST(ManageTest, ABackupThatIsCutShortOrCannotBeWrittenIsAnError) {

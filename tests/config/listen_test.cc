@@ -59,5 +59,14 @@ TEST(ParseListen, BadHost) {
   ExpectBad("[localhost]:50051", "no IPv6 address in its brackets");
 }
 
+TEST(IsLoopback, IsThisMachineOnly) {
+  for (const char* here : {"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1", "LocalHost:1"}) {
+    EXPECT_TRUE(IsLoopback(*ParseListen(here))) << here;
+  }
+  for (const char* open : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1", "example.org:1", "127.0.0.1.example.org:1"}) {
+    EXPECT_FALSE(IsLoopback(*ParseListen(open))) << open;
+  }
+}
+
 }  // namespace
 }  // namespace kith::config

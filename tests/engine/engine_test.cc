@@ -159,6 +159,20 @@ TEST_F(EngineTest, AFullQueueRefusesAtOnceAndRecovers) {
   EXPECT_TRUE(Submit(&engine, job, &third).get().ok());
 }
 
+TEST_F(EngineTest, RowsThatWaitElsewhereTakeTheirPlacesUntilTheyAreLetGo) {
+  Engine engine({1, 100, 64});
+  const Job job = JobOver(index_, queries_.view().Slice(0, 60));
+  Gathered first(job);
+  Gathered second(job);
+  auto held = engine.HoldRows(60);
+  ASSERT_TRUE(held.ok()) << held.status();
+  EXPECT_EQ(ReasonOf(engine.HoldRows(41).status()), "OVERLOADED");
+  EXPECT_EQ(ReasonOf(Submit(&engine, job, &first).get()), "OVERLOADED");
+  held->reset();
+  EXPECT_TRUE(Submit(&engine, job, &second).get().ok());
+  EXPECT_TRUE(engine.HoldRows(100).ok());
+}
+
 TEST_F(EngineTest, ABlockIsAnsweredLateWhenItsTimeIsOverThoughEveryWorkerIsBusy) {
   Engine engine({1, 1000, 64});
   Plug plug(&engine, index_, queries_.view().Slice(0, 1));

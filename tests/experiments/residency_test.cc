@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "server/base/status.h"
+#include "server/storage/sqlite.h"
 #include "tests/experiments/fixture.h"
 #include "tests/support/wait_until.h"
 
@@ -72,7 +73,7 @@ TEST_F(ResidencyTest, WhatWaitsAtTheEndIsNotLoaded) {
   std::atomic<int> loads{0};
   std::promise<void> closing;
   RegistryOptions options;
-  options.threads = 1;
+  options.load_threads = 1;
   options.on_loaded = [&](const std::string&, const absl::Status&, double) {
     ++loads;
     closing.get_future().wait();
@@ -179,6 +180,76 @@ TEST_F(ResidencyTest, AnAdditionNeedsNoLoading) {
   EXPECT_FALSE(IsResident("anna"));
   EXPECT_EQ(registry_->Describe("anna")->record.total_rows, 405);
   EXPECT_EQ(Nearest("anna", added.view().Slice(3, 1)).first, 403);
+}
+
+TEST_F(ResidencyTest, SlowLoadsHoldUpNoAdditionToAnother) {
+  TrainAll();
+  ASSERT_TRUE(Train("dora", FramesOf(50)).ok());
+  std::promise<void> release;
+  const std::shared_future<void> released = release.get_future().share();
+  std::atomic<int> loads{0};
+  RegistryOptions options;
+  options.threads = 1;
+  options.load_threads = 2;
+  options.on_loaded = [&](const std::string& name, const absl::Status&, double) {
+    if (name == "dora") return;
+    ++loads;
+    released.wait();
+  };
+  ReopenWithRoomFor(10, options);
+  ASSERT_TRUE(Find("dora").ok());
+  std::vector<std::future<bool>> waiting;
+  for (const char* name : {"anna", "berta", "clara"}) {
+    waiting.push_back(std::async(std::launch::async, [this, name] { return Find(name).ok(); }));
+  }
+  kith::testing::WaitUntil([&] { return loads == 2; });
+  EXPECT_TRUE(Add("dora", FramesOf(5, 77).view()).ok()) << "while more is to be loaded than may be at once";
+  release.set_value();
+  for (auto& found : waiting) EXPECT_TRUE(found.get());
+}
+
+// What was acknowledged would serve nobody: the generation that it is in cannot be loaded.
+TEST_F(ResidencyTest, NothingIsAddedToADamagedGenerationThatNobodyHasLoaded) {
+  for (const char* file : {"total_fea.npy", "index.faiss", "manifest.json"}) {
+    SCOPED_TRACE(file);
+    const std::string name = file;
+    ASSERT_TRUE(Train(name, FramesOf(400)).ok());
+    ASSERT_TRUE(Train(name, FramesOf(300, 2)).ok());
+    Damage(name, file);
+    Close();
+    std::promise<void> told;
+    RegistryOptions options;
+    options.on_degraded = [&](const std::string&, int64_t, const absl::Status&) { told.set_value(); };
+    Open(options);
+    const absl::Status refused = Add(name, FramesOf(5, 77).view()).status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss) << refused;
+    EXPECT_NE(std::string(refused.message()).find("kith rollback"), std::string::npos) << refused;
+    told.get_future().wait();
+    EXPECT_EQ(registry_->Describe(name)->state, State::kDegraded);
+    EXPECT_EQ(store_->Generations(name)->front().total_rows, 300) << "nothing of it is stored";
+    ASSERT_TRUE(Rollback(name).ok());
+    EXPECT_EQ(Add(name, FramesOf(5, 77).view())->first_id, 400);
+  }
+}
+
+TEST_F(ResidencyTest, NothingIsAddedBehindADamagedAddition) {
+  ASSERT_TRUE(Train("anna", FramesOf(400)).ok());
+  ASSERT_TRUE(Add("anna", FramesOf(5, 77).view()).ok());
+  Close();
+  auto catalogue = storage::Database::Open(folder_ + "/catalogue.sqlite", storage::Database::Mode::kReadWriteCreate);
+  ASSERT_TRUE(catalogue.ok()) << catalogue.status();
+  ASSERT_TRUE(catalogue->Execute("UPDATE addition_chunks SET data = zeroblob(length(data))").ok());
+  Open();
+  EXPECT_EQ(Add("anna", FramesOf(5, 78).view()).status().code(), absl::StatusCode::kDataLoss);
+  testing::WaitUntil([&] { return registry_->Describe("anna")->state == State::kFailed; });
+}
+
+TEST_F(ResidencyTest, AGenerationIsLookedAtOnceBeforeTheFirstAddition) {
+  TrainAll();
+  ReopenWithRoomFor(10);
+  ASSERT_TRUE(Add("anna", FramesOf(5, 77).view()).ok());
+  Damage("anna", "index.faiss");  // what would be noticed by another look
+  EXPECT_TRUE(Add("anna", FramesOf(5, 78).view()).ok());
 }
 
 TEST_F(ResidencyTest, AnAdditionThatWouldMakeItTooLargeIsRefused) {

@@ -1,6 +1,8 @@
 // Backup and Restore of a server that goes on serving.
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "tests/integration/fixture.h"
@@ -120,6 +122,31 @@ TEST_F(BackupTest, OneOfAServerWithNothingIsEmpty) {
   ASSERT_TRUE(restored.ok()) << restored.status();
   EXPECT_TRUE(restored->empty());
   EXPECT_TRUE(Restore(tar).ok());
+}
+
+TEST_F(BackupTest, ADamagedVoiceIsNamedAndTheOthersAreInIt) {
+  Stop();
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(data_dir())) {
+    if (entry.path().filename() != "total_fea.npy" || entry.file_size() > 4000) continue;  // bob's
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(1000).put('x');
+  }
+  Start();
+  std::string tar;
+  const auto info = client().Backup([&](absl::Span<const char> bytes) {
+    tar.append(bytes.data(), bytes.size());
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->experiments, 1);
+  ASSERT_EQ(info->left_out.size(), 1u);
+  EXPECT_EQ(info->left_out[0].experiment, "bob");
+  EXPECT_THAT(info->left_out[0].message, ::testing::HasSubstr("total_fea.npy is damaged"));
+  ASSERT_TRUE(client().Delete("anna").ok());
+  const auto restored = Restore(tar);
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  EXPECT_EQ(restored->size(), 1u);
+  EXPECT_EQ(Search("anna", Rows(more_, 7, 1)).ids.front(), 407);
 }
 
 TEST_F(BackupTest, ItStandsForOneMomentWhileOthersAdd) {

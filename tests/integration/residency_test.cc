@@ -163,6 +163,38 @@ TEST_F(ResidencyTest, ADrainWaitsForWhoWaitsForALoad) {
   EXPECT_EQ(found->ids.front(), 7);
 }
 
+class ShortQueueTest : public ResidencyTest {
+ protected:
+  ShortQueueTest() { options_.engine.queue_rows = 64; }
+};
+
+TEST_F(ShortQueueTest, WhoWaitsForALoadTakesPlacesOfTheQueue) {
+  HoldLoads();
+  absl::StatusOr<SearchResult> found;
+  std::thread caller([&] { found = client().Search("voice", View(Rows(frames_, 0, 64))); });
+  WaitUntilLoading();
+  const absl::Status refused = client().Search("voice", View(Rows(frames_, 7, 1))).status();
+  EXPECT_THAT(refused, FailsWith(absl::StatusCode::kResourceExhausted, "OVERLOADED", "64 rows wait"));
+  EXPECT_TRUE(RetryDelay(refused).has_value());
+  Release();
+  caller.join();
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->ids.front(), 0);
+  EXPECT_EQ(Search("voice", Rows(frames_, 0, 64)).ids.front(), 0) << "the places are free again";
+}
+
+TEST_F(ShortQueueTest, ABlockThatIsLateGivesItsPlacesBackThoughTheLoadGoesOn) {
+  HoldLoads();
+  const auto stream = client().StreamSearch("voice", {}, absl::Milliseconds(20));
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE((*stream)->Write(i, View(Rows(frames_, 0, 64))).ok());
+    const auto answer = (*stream)->Read();
+    ASSERT_TRUE(answer.ok() && answer->has_value()) << answer.status();
+    EXPECT_THAT((*answer)->status, FailsWith(absl::StatusCode::kDeadlineExceeded, "LATE", "'voice' was not in memory"));
+  }
+}
+
 TEST_F(ResidencyTest, AdditionsDoNotLoadIt) {
   const auto more = SpeechLike(40, 16, 2);
   const AddResult added = Add("voice", more);

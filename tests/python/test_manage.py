@@ -114,7 +114,7 @@ def test_a_backup_brings_voices_back_as_they_were(own, voice, frames, queries, t
     own.train("other", frames[:50], recipe=FLAT)
     found = own.search(voice, queries, k=3)
     result = own.backup(tmp_path / "voices.tar")
-    assert (result.experiments, result.generations) == (2, 2)
+    assert (result.experiments, result.generations, result.left_out) == (2, 2, ())
     assert result.bytes == (tmp_path / "voices.tar").stat().st_size
     assert [entry.name for entry in tmp_path.iterdir()] == ["voices.tar"]
     with tarfile.open(tmp_path / "voices.tar") as tar:

@@ -27,12 +27,6 @@ std::string Written(const Index& index) {
   return bytes;
 }
 
-FrameStore Stored(const Frames& frames) {
-  FrameStore store(frames.dimension);
-  store.Append(frames.view());
-  return store;
-}
-
 // Gives at most `piece` bytes at a time, as a file may.
 absl::StatusOr<std::unique_ptr<Index>> Read(const std::string& bytes, const Frames& frames, Metric metric,
                                             const BuildReport& report, size_t piece = 1 << 20) {
@@ -44,7 +38,7 @@ absl::StatusOr<std::unique_ptr<Index>> Read(const std::string& bytes, const Fram
         taken += count;
         return count;
       },
-      Stored(frames), metric, report);
+      frames.view(), metric, report);
 }
 
 // Where the bytes end too soon faiss throws and leaves behind what it had read. While one of these lives, the address
@@ -131,8 +125,8 @@ TEST(SerializeTest, AFailingSinkEndsItWithItsOwnStatus) {
 
 TEST(SerializeTest, AFailingSourceEndsItWithItsOwnStatus) {
   const absl::Status broken = Error(Reason::kStorage, "the disk is broken");
-  const auto index =
-      ReadIndex([&](absl::Span<char>) -> absl::StatusOr<size_t> { return broken; }, FrameStore(32), Metric::kL2, {});
+  const auto index = ReadIndex([&](absl::Span<char>) -> absl::StatusOr<size_t> { return broken; },
+                               FrameView{nullptr, 0, 32}, Metric::kL2, {});
   EXPECT_EQ(index.status(), broken);
 }
 

@@ -50,6 +50,20 @@ class BackupTest : public StorageTest {
     return restored;
   }
 
+  std::string PathOf(const std::string& name, int64_t generation, const std::string& file) {
+    auto catalogue = Database::Open(catalogue_path(), Database::Mode::kReadOnly);
+    EXPECT_TRUE(catalogue.ok()) << catalogue.status();
+    Query query(*catalogue, "SELECT snapshot FROM generations WHERE experiment = ? AND number = ?", name, generation);
+    EXPECT_TRUE(query.Next()) << query.status();
+    return absl::StrCat(data_dir(), "/snapshots/", std::string(query.Text(0)), "/", file);
+  }
+
+  void Damage(const std::string& name, int64_t generation, const std::string& file) {
+    std::fstream stream(PathOf(name, generation, file), std::ios::in | std::ios::out | std::ios::binary);
+    const char byte = static_cast<char>(stream.get() ^ 0x10);
+    stream.seekp(0).put(byte);
+  }
+
   // The store goes on with another data folder, which is empty.
   void OpenElsewhere() {
     store_.reset();
@@ -148,14 +162,119 @@ TEST_F(BackupTest, TheErrorOfTheSinkIsTheBackups) {
   EXPECT_THAT(Snapshots(), SizeIs(2));
 }
 
-TEST_F(BackupTest, DamageEndsABackup) {
-  for (const std::string& snapshot : Snapshots()) {
-    const std::string path = data_dir() + "/snapshots/" + snapshot + "/total_fea.npy";
-    std::fstream(path, std::ios::in | std::ios::out | std::ios::binary).seekp(200).put('x');
+TEST_F(BackupTest, WhatIsDamagedIsLeftOutAndNamed) {
+  Damage("bob", 1, "total_fea.npy");
+  const auto summary = WriteBackup();
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_EQ(summary->experiments, 1);
+  EXPECT_EQ(summary->generations, 2);
+  EXPECT_EQ(summary->bytes, static_cast<int64_t>(fs::file_size(tar())));
+  ASSERT_THAT(summary->left_out, SizeIs(1));
+  EXPECT_EQ(summary->left_out[0].experiment, "bob");
+  EXPECT_EQ(summary->left_out[0].generation, 0) << "all of it";
+  EXPECT_THAT(StatusOnly{summary->left_out[0].why},
+              FailsSaying(StatusCode::kDataLoss, Reason::kStorage, "total_fea.npy"));
+  OpenElsewhere();
+  const auto restored = Restore(tar(), false);
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  ASSERT_THAT(*restored, SizeIs(1));
+  ExpectAnna();
+}
+
+TEST_F(BackupTest, ADamagedCurrentGenerationLeavesTheOneBefore) {
+  Damage("anna", 2, "index.faiss");
+  const auto summary = WriteBackup();
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_EQ(summary->experiments, 2);
+  EXPECT_EQ(summary->generations, 2);
+  ASSERT_THAT(summary->left_out, SizeIs(1));
+  EXPECT_EQ(summary->left_out[0].experiment, "anna");
+  EXPECT_EQ(summary->left_out[0].generation, 2);
+  OpenElsewhere();
+  ASSERT_TRUE(Restore(tar(), false).ok());
+  Open();
+  const auto anna = Load("anna");
+  ASSERT_TRUE(anna.ok()) << anna.status();
+  EXPECT_EQ(anna->index, "anna 1");
+  EXPECT_EQ(anna->experiment.frames.values, Joined(one_.values, added_.values));
+  EXPECT_TRUE(anna->experiment.experiment.pinned);
+  EXPECT_EQ(Load("bob")->index, "bob");
+}
+
+TEST_F(BackupTest, ADamagedFormerGenerationLeavesTheCurrentOne) {
+  Damage("anna", 1, "manifest.json");
+  const auto summary = WriteBackup();
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  ASSERT_THAT(summary->left_out, SizeIs(1));
+  EXPECT_EQ(summary->left_out[0].generation, 1);
+  // What was left out is in no way of a server that is started on it.
+  store_.reset();
+  fs::remove_all(data_dir());
+  fs::create_directory(data_dir());
+  Run("tar -xf " + tar() + " -C " + data_dir());
+  Open();
+  EXPECT_THAT(Snapshots(), SizeIs(2));
+  EXPECT_EQ(Load("anna")->index, "anna 2");
+  EXPECT_EQ(store_->Generations("anna")->size(), 1u);
+}
+
+// All of it is in the catalogue, which a backup would otherwise take as it is.
+TEST_F(BackupTest, DamagedRowsOfTheCatalogueAreLeftOutToo) {
+  struct Case {
+    const char* sql;
+    const char* experiment;
+    int64_t generation;
+  };
+  for (const Case& damage :
+       {Case{"UPDATE addition_chunks SET data = zeroblob(length(data)) WHERE id = 1", "anna", 1},
+        Case{"UPDATE generations SET rows = 5 WHERE number = 1 AND experiment = 'anna'", "anna", 1},
+        Case{"UPDATE requests SET rows = 9", "anna", 0},
+        Case{"UPDATE experiments SET created = 1 WHERE name = 'bob'", "bob", 0},
+        Case{"DELETE FROM generations WHERE experiment = 'bob'", "bob", 0}}) {
+    SCOPED_TRACE(damage.sql);
+    store_.reset();
+    fs::copy(data_dir(), folder_ / "sound", fs::copy_options::recursive);
+    Open();
+    Execute(damage.sql);
+    const auto summary = WriteBackup();
+    ASSERT_TRUE(summary.ok()) << summary.status();
+    ASSERT_THAT(summary->left_out, SizeIs(1));
+    EXPECT_EQ(summary->left_out[0].experiment, damage.experiment);
+    EXPECT_EQ(summary->left_out[0].generation, damage.generation);
+    EXPECT_TRUE(absl::IsDataLoss(summary->left_out[0].why)) << summary->left_out[0].why;
+    OpenElsewhere();
+    const auto restored = Restore(tar(), false);
+    ASSERT_TRUE(restored.ok()) << restored.status();
+    EXPECT_THAT(*restored, SizeIs(static_cast<size_t>(summary->experiments)));
+    for (const ExperimentRecord& record : *restored) EXPECT_TRUE(Load(record.name).ok()) << record.name;
+    store_.reset();
+    fs::remove_all(data_dir());
+    fs::remove_all(folder_ / "former");
+    fs::rename(folder_ / "sound", data_dir());
   }
-  EXPECT_THAT(WriteBackup(), FailsSaying(StatusCode::kDataLoss, Reason::kStorage, "total_fea.npy"));
-  Execute("UPDATE generations SET rows = 5 WHERE number = 1");
-  EXPECT_THAT(WriteBackup(), FailsSaying(StatusCode::kDataLoss, Reason::kStorage, "generation 1"));
+}
+
+// A disk that cannot read on in the middle of a file looks the same.
+TEST_F(BackupTest, AFileThatEndsWhileItIsReadIsLeftOutAndTheTarGoesOn) {
+  ASSERT_TRUE(Train("bob", MakeFrames(100'000, 8, 5).view(), "bob").ok());
+  std::string bytes;
+  const auto summary = store_->WriteBackup([&](absl::Span<const char> piece) {
+    if (bytes.empty()) {
+      fs::resize_file(PathOf("bob", 2, "total_fea.npy"), 3'000'000);
+    }
+    bytes.append(piece.data(), piece.size());
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  ASSERT_THAT(summary->left_out, SizeIs(1));
+  EXPECT_EQ(summary->left_out[0].experiment, "bob");
+  EXPECT_EQ(summary->left_out[0].generation, 2);
+  std::ofstream(tar(), std::ios::binary) << bytes;
+  OpenElsewhere();
+  ASSERT_TRUE(Restore(tar(), false).ok());
+  ExpectAnna();
+  EXPECT_EQ(Load("bob")->index, "bob");
+  EXPECT_EQ(Load("bob")->experiment.frames.values, one_.values);
 }
 
 TEST_F(BackupTest, RestoreLeavesAloneWhatItDoesNotHold) {

@@ -114,6 +114,7 @@ class MemoryCatalogue : public Catalogue {
     return NotInMemory();
   }
   absl::Status SetPinned(std::string_view, bool) override { return NotInMemory(); }
+  absl::Status Forget(const StoredExperiment&, const std::set<int64_t>&, absl::Time) override { return NotInMemory(); }
   absl::StatusOr<Changed> Restore(const CatalogueView&, const StoredExperiment&, const std::vector<SnapshotEntry>&,
                                   bool) override {
     return NotInMemory();

@@ -30,6 +30,7 @@ from kith.types import (
     Experiment,
     ExportResult,
     Generation,
+    LeftOut,
     Progress,
     Recipe,
     SearchResult,
@@ -374,7 +375,8 @@ def _backup_into(file: BinaryIO, deadline: Deadline) -> Operation[BackupResult]:
         raise Internal("the server ended the backup before its end")
     if written != summary.bytes:
         raise Internal(f"the server sent {written} of {summary.bytes} bytes")
-    return BackupResult(summary.experiments, summary.generations, summary.bytes)
+    left_out = tuple(LeftOut(each.experiment, each.generation, each.message) for each in summary.left_out)
+    return BackupResult(summary.experiments, summary.generations, summary.bytes, left_out)
 
 
 def restore(

@@ -288,7 +288,7 @@ class Client:
         self, target: Union[str, os.PathLike[str], BinaryIO], *, timeout: Optional[float] = None
     ) -> BackupResult:
         """Writes all experiments, as they stand at one moment, into a tar: a data folder that kithd can be started on,
-        and what restore takes. The server goes on serving.
+        and what restore takes. The server goes on serving. What is damaged there is not in it: look at left_out.
 
         Args:
             target: the file's path, replaced once all has arrived; or a binary file, into which it is written as it

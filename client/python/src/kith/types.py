@@ -21,6 +21,7 @@ __all__ = [
     "ExpandResult",
     "ExportResult",
     "Generation",
+    "LeftOut",
     "Progress",
     "Recipe",
     "SearchResult",
@@ -148,10 +149,20 @@ class ExportResult:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """What is damaged on the server, and so is not in a backup."""
+
+    experiment: str
+    generation: int  #: 0: all of the experiment
+    message: str  #: what is damaged
+
+
+@dataclass(frozen=True)
 class BackupResult:
     experiments: int
     generations: int
     bytes: int  #: of the tar
+    left_out: Tuple[LeftOut, ...] = ()  #: empty: it holds all there is
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,38 @@
+// A TCP socket that listens.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace kith::http {
+
+// Owns it. Accept is for one thread, Close for any.
+class ListeningSocket {
+ public:
+  // On the first address that `host` stands for (a name or an address, IPv6 without brackets); port 0 takes a free one.
+  // UNAVAILABLE where that cannot be had.
+  static absl::StatusOr<ListeningSocket> Open(const std::string& host, int port);
+
+  ~ListeningSocket();
+  ListeningSocket(ListeningSocket&& other) noexcept;
+  ListeningSocket& operator=(ListeningSocket&&) = delete;
+
+  int port() const { return port_; }
+
+  // Waits for the next connection and gives its socket, which is the caller's; -1 once there are no more. What goes
+  // wrong with one connection, or for a while with all (no file descriptors, no memory), is left behind.
+  int Accept() const;
+
+  // Ends Accept for good.
+  void Close() const;
+
+ private:
+  ListeningSocket(int socket, int closed, int port) : socket_(socket), closed_(closed), port_(port) {}
+
+  int socket_;
+  int closed_;  // an eventfd; readable once closed
+  int port_;
+};
+
+}  // namespace kith::http

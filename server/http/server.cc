@@ -1,0 +1,106 @@
+#include "server/http/server.h"
+
+#include <httplib.h>
+#include <unistd.h>
+
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "server/base/guard.h"
+#include "server/http/bounded_stream.h"
+#include "server/http/connection_queue.h"
+#include "server/http/listening_socket.h"
+
+namespace kith::http {
+namespace {
+
+constexpr char kText[] = "text/plain; charset=utf-8";
+constexpr char kPrometheusText[] = "text/plain; version=0.0.4; charset=utf-8";
+
+void Answer(httplib::Response& response, int status, const std::string& body, const char* type = kText) {
+  response.status = status;
+  response.set_header("Cache-Control", "no-store");
+  response.set_content(body, type);
+}
+
+void AnswerPage(const Pages& pages, const httplib::Request& request, httplib::Response& response) {
+  if (request.method != "GET" && request.method != "HEAD") {
+    response.set_header("Allow", "GET, HEAD");
+    return Answer(response, 405, "only GET and HEAD\n");
+  }
+  if (request.path == "/metrics") return Answer(response, 200, pages.metrics(), kPrometheusText);
+  if (request.path == "/healthz") return Answer(response, 200, "ok\n");
+  if (request.path == "/readyz") {
+    return pages.ready() ? Answer(response, 200, "ready\n") : Answer(response, 503, "not ready\n");
+  }
+  Answer(response, 404, "there are /metrics, /healthz and /readyz\n");
+}
+
+}  // namespace
+
+// httplib reads the request and writes the answer; connections and threads are ours.
+class Server::Service : public httplib::Server {
+ public:
+  Service(ListeningSocket socket, Pages pages, const Limits& limits)
+      : pages_(std::move(pages)), limits_(limits), socket_(std::move(socket)), connections_(limits.waiting) {
+    // All is answered here, before httplib would read a body or match a path.
+    set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
+      const absl::Status status = Guarded([&] {
+        AnswerPage(pages_, request, response);
+        return absl::OkStatus();
+      });
+      if (!status.ok()) Answer(response, 500, "a fault of the server\n");
+      return HandlerResponse::Handled;
+    });
+    for (int i = 0; i < limits_.threads; ++i) threads_.emplace_back([this] { ServeAll(); });
+    threads_.emplace_back([this] { AcceptAll(); });
+  }
+
+  ~Service() override {
+    socket_.Close();
+    connections_.Close();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  int port() const { return socket_.port(); }
+
+ private:
+  void AcceptAll() {
+    for (int socket = socket_.Accept(); socket >= 0; socket = socket_.Accept()) connections_.Push(socket);
+  }
+
+  void ServeAll() {
+    for (int socket = connections_.Pop(); socket >= 0; socket = connections_.Pop()) {
+      (void)Guarded([&] {
+        BoundedStream stream(socket, limits_, connections_);
+        bool closed = true;
+        // A request of thousands of ranges would get the page as often.
+        process_request(stream, /*close_connection=*/true, closed, [](auto& request) { request.ranges.clear(); });
+        return absl::OkStatus();
+      });
+      close(socket);
+    }
+  }
+
+  const Pages pages_;
+  const Limits limits_;
+  const ListeningSocket socket_;
+  ConnectionQueue connections_;
+  std::vector<std::thread> threads_;
+};
+
+Server::Server(std::unique_ptr<Service> service) : service_(std::move(service)) {}
+Server::~Server() = default;
+
+int Server::port() const { return service_->port(); }
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& host, int port, Pages pages,
+                                                      const Limits& limits) {
+  auto socket = ListeningSocket::Open(host, port);
+  if (!socket.ok()) return socket.status();
+  return std::unique_ptr<Server>(new Server(std::make_unique<Service>(*std::move(socket), std::move(pages), limits)));
+}
+
+}  // namespace kith::http

@@ -1,0 +1,41 @@
+// What the server shows over HTTP: GET /metrics, /healthz and /readyz.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/http/limits.h"
+
+namespace kith::http {
+
+// Called by the server's threads, several at once.
+struct Pages {
+  std::function<std::string()> metrics;  // in Prometheus' text format
+  std::function<bool()> ready;           // whether calls are taken now
+};
+
+// One request a connection. A client that is slow, or sends what is no request, costs one of a few threads for a short
+// time (Limits).
+class Server {
+ public:
+  // Listens on host (a name or an address, IPv6 without brackets) and port; 0 takes a free one. UNAVAILABLE where that
+  // cannot be had.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const std::string& host, int port, Pages pages,
+                                                       const Limits& limits = {});
+  // Ends what is under way.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  int port() const;
+
+ private:
+  class Service;
+  explicit Server(std::unique_ptr<Service> service);
+
+  const std::unique_ptr<Service> service_;
+};
+
+}  // namespace kith::http

@@ -1,0 +1,64 @@
+// The inner loops of a search, compiled once for each level of the processor.
+//
+// The files that implement these are compiled with options of their own, so nothing may be included there whose inline
+// functions the linker could hand to the rest of the program.
+#pragma once
+
+#include <cstdint>
+
+namespace kith::retrieval {
+
+// A vector v as scale * codes, with |v - scale * codes| = error.
+struct ByteCode {
+  float scale;
+  float squared_norm;  // of scale * codes
+  float error;
+};
+
+// All functions are thread-safe. What they give for a pair of rows does not depend, to the bit, on what else is in the
+// call: each sum is taken in the same order.
+struct Kernels {
+  const char* name;  // "baseline", "avx2", "avx512", "vnni"
+
+  // products[r * panel_width + i] = rows[r] . centroid i, for `count` (1 to panel_rows) rows of `dimension` values and
+  // a panel with value j of centroid i at panel[j * panel_width + i].
+  int panel_width;
+  int panel_rows;
+  void (*multiply)(const float* panel, int dimension, const float* const* rows, int count, float* products);
+
+  // out[q * row_count + i]: the squared L2 distance, or the inner product, of query q and row i; any number of both.
+  void (*squared_distances)(const float* const* queries, int query_count, const float* const* rows, int row_count,
+                            int dimension, float* out);
+  void (*inner_products)(const float* const* queries, int query_count, const float* const* rows, int row_count,
+                         int dimension, float* out);
+
+  // out = the sum of weights[i] * rows[i]; may be one of the rows.
+  void (*weighted_sum)(const float* const* rows, const float* weights, int count, int dimension, float* out);
+
+  // The places of the scores that are at most `limit`, in order, into found[count]; returns how many.
+  int (*at_most)(const float* scores, int count, float limit, int32_t* found);
+
+  // The same product as `multiply`, of bytes; null where the processor has no instruction for it. `rows` hold
+  // unsigned values, the panel signed ones: values 4 s to 4 s + 3 of centroid i at panel[(s * kBytePanelWidth + i) *
+  // 4], for `steps` times four values. count: 1 to kBytePanelRows. products[r * kBytePanelWidth + i].
+  void (*multiply_bytes)(const int8_t* panel, int steps, const uint8_t* const* rows, int count, int32_t* products);
+
+  // values - origin as codes of -127 to 127; null where multiply_bytes is. `dimension` values each.
+  ByteCode (*encode_bytes)(const float* values, const float* origin, int dimension, int8_t* codes);
+};
+
+inline constexpr int kBytePanelWidth = 32;
+inline constexpr int kBytePanelRows = 8;
+inline constexpr int kMaxPanelWidth = 48;
+inline constexpr int kMaxPanelRows = 8;
+
+inline constexpr char kSimdVariable[] = "KITH_SIMD";  // in the environment
+
+// The best that this processor can run; or that which kSimdVariable names, for tests and comparisons, where the
+// processor can run it. Always the same.
+const Kernels& BestKernels();
+
+// Null where the processor cannot run it, or there is none of that name.
+const Kernels* FindKernels(const char* name);
+
+}  // namespace kith::retrieval

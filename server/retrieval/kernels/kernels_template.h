@@ -1,0 +1,185 @@
+// What the files that implement kernels.h have in common; included by those alone.
+#pragma once
+
+#include "server/retrieval/kernels/kernels.h"
+
+namespace kith::retrieval {
+namespace {  // a copy for each, with its own instructions
+
+template <typename Vector>
+constexpr int kWidth = sizeof(Vector) / sizeof(float);
+
+template <typename Vector>
+inline Vector Load(const float* values) {
+  Vector vector;
+  __builtin_memcpy(&vector, values, sizeof(vector));  // one unaligned load
+  return vector;
+}
+
+// Half to half, so that no sum waits for a long chain of others.
+template <typename Vector>
+inline float Sum(const Vector& vector) {
+  float lanes[kWidth<Vector>];
+  __builtin_memcpy(lanes, &vector, sizeof(vector));
+#pragma GCC unroll 4
+  for (int half = kWidth<Vector> / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  }
+  return lanes[0];
+}
+
+// --- multiply
+
+template <typename Vector, int kVectors, int kCount>
+void MultiplyCount(const float* panel, int dimension, const float* const* rows, float* products) {
+  constexpr int kPanel = kVectors * kWidth<Vector>;
+  Vector sums[kCount][kVectors] = {};
+  for (int j = 0; j < dimension; ++j) {
+    Vector values[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) values[v] = Load<Vector>(panel + j * kPanel + v * kWidth<Vector>);
+#pragma GCC unroll 8
+    for (int r = 0; r < kCount; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) sums[r][v] += values[v] * rows[r][j];
+    }
+  }
+  __builtin_memcpy(products, sums, sizeof(sums));
+}
+
+template <typename Vector, int kVectors, int kRows>
+void Multiply(const float* panel, int dimension, const float* const* rows, int count, float* products) {
+  if constexpr (kRows > 1) {
+    if (count < kRows) return Multiply<Vector, kVectors, kRows - 1>(panel, dimension, rows, count, products);
+  }
+  MultiplyCount<Vector, kVectors, kRows>(panel, dimension, rows, products);
+}
+
+// --- squared_distances, inner_products
+
+struct SquaredDifference {
+  template <typename T>
+  static T Add(T sum, T a, T b) {
+    return sum + (a - b) * (a - b);
+  }
+};
+struct Product {
+  template <typename T>
+  static T Add(T sum, T a, T b) {
+    return sum + a * b;
+  }
+};
+
+// kQueries x kRows pairs at once, so that what is loaded is used more than once and the sums do not wait for each
+// other.
+template <typename Vector, typename Term, int kQueries, int kRows>
+inline void CompareTile(const float* const* queries, const float* const* rows, int dimension, int stride, float* out) {
+  Vector sums[kQueries][kRows] = {};
+  const int whole = dimension - dimension % kWidth<Vector>;
+  for (int j = 0; j < whole; j += kWidth<Vector>) {
+    Vector values[kRows];
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) values[r] = Load<Vector>(rows[r] + j);
+#pragma GCC unroll 4
+    for (int q = 0; q < kQueries; ++q) {
+      const Vector query = Load<Vector>(queries[q] + j);
+#pragma GCC unroll 4
+      for (int r = 0; r < kRows; ++r) sums[q][r] = Term::Add(sums[q][r], query, values[r]);
+    }
+  }
+  for (int q = 0; q < kQueries; ++q) {
+    for (int r = 0; r < kRows; ++r) {
+      float sum = Sum(sums[q][r]);
+      for (int j = whole; j < dimension; ++j) sum = Term::Add(sum, queries[q][j], rows[r][j]);
+      out[q * stride + r] = sum;
+    }
+  }
+}
+
+template <typename Vector, typename Term, int kQueries>
+inline void CompareWithAll(const float* const* queries, const float* const* rows, int row_count, int dimension,
+                           float* out) {
+  int i = 0;
+  for (; i + 4 <= row_count; i += 4) {
+    CompareTile<Vector, Term, kQueries, 4>(queries, rows + i, dimension, row_count, out + i);
+  }
+  for (; i < row_count; ++i) {
+    CompareTile<Vector, Term, kQueries, 1>(queries, rows + i, dimension, row_count, out + i);
+  }
+}
+
+template <typename Vector, typename Term>
+void Compare(const float* const* queries, int query_count, const float* const* rows, int row_count, int dimension,
+             float* out) {
+  int q = 0;
+  for (; q + 2 <= query_count; q += 2) {
+    CompareWithAll<Vector, Term, 2>(queries + q, rows, row_count, dimension, out + static_cast<int64_t>(q) * row_count);
+  }
+  if (q < query_count) {
+    CompareWithAll<Vector, Term, 1>(queries + q, rows, row_count, dimension, out + static_cast<int64_t>(q) * row_count);
+  }
+}
+
+// --- weighted_sum
+
+template <typename Vector>
+void WeightedSum(const float* const* rows, const float* weights, int count, int dimension, float* out) {
+  const int whole = dimension - dimension % kWidth<Vector>;
+  for (int j = 0; j < whole; j += kWidth<Vector>) {
+    Vector sum = {};
+    for (int i = 0; i < count; ++i) sum += Load<Vector>(rows[i] + j) * weights[i];
+    __builtin_memcpy(out + j, &sum, sizeof(sum));
+  }
+  for (int j = whole; j < dimension; ++j) {
+    float sum = 0;
+    for (int i = 0; i < count; ++i) sum += rows[i][j] * weights[i];
+    out[j] = sum;
+  }
+}
+
+// --- at_most
+
+// By blocks, most of which have none.
+template <typename Vector>
+int AtMost(const float* scores, int count, float limit, int32_t* found) {
+  constexpr int kBlock = 4 * kWidth<Vector>;
+  int hits = 0;
+  for (int first = 0; first < count; first += kBlock) {
+    const int end = first + kBlock < count ? first + kBlock : count;
+    if (end - first == kBlock) {
+      auto any = Load<Vector>(scores + first) <= limit;
+#pragma GCC unroll 3
+      for (int v = 1; v < 4; ++v) any |= Load<Vector>(scores + first + v * kWidth<Vector>) <= limit;
+      int64_t lanes[kWidth<Vector> / 2];
+      __builtin_memcpy(lanes, &any, sizeof(any));
+      int64_t all = 0;
+#pragma GCC unroll 8
+      for (const int64_t lane : lanes) all |= lane;
+      if (all == 0) continue;
+    }
+    for (int i = first; i < end; ++i) {
+      found[hits] = i;
+      hits += scores[i] <= limit ? 1 : 0;
+    }
+  }
+  return hits;
+}
+
+template <typename Vector, int kVectors, int kRows>
+constexpr Kernels MakeKernels(const char* name) {
+  static_assert(kVectors * kWidth<Vector> <= kMaxPanelWidth && kRows <= kMaxPanelRows, "buffers are made for these");
+  return {name,
+          kVectors * kWidth<Vector>,
+          kRows,
+          Multiply<Vector, kVectors, kRows>,
+          Compare<Vector, SquaredDifference>,
+          Compare<Vector, Product>,
+          WeightedSum<Vector>,
+          AtMost<Vector>,
+          nullptr,
+          nullptr};
+}
+
+}  // namespace
+}  // namespace kith::retrieval

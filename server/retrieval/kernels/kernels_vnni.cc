@@ -1,0 +1,97 @@
+#include <immintrin.h>
+
+#include "server/retrieval/kernels/kernels_template.h"
+#include "server/retrieval/kernels/levels.h"
+
+namespace kith::retrieval {
+namespace {
+
+using Vector = float __attribute__((vector_size(64)));
+
+template <int kCount>
+void MultiplyBytesCount(const int8_t* panel, int steps, const uint8_t* const* rows, int32_t* products) {
+  constexpr int kVectors = kBytePanelWidth / 16;
+  __m512i sums[kCount][kVectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < kCount; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = _mm512_setzero_si512();
+  }
+  for (int s = 0; s < steps; ++s) {
+    __m512i values[kVectors];
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) values[v] = _mm512_loadu_si512(panel + (s * kVectors + v) * 64);
+#pragma GCC unroll 8
+    for (int r = 0; r < kCount; ++r) {
+      int32_t four;
+      __builtin_memcpy(&four, rows[r] + 4 * s, sizeof(four));
+      const __m512i row = _mm512_set1_epi32(four);
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) sums[r][v] = _mm512_dpbusd_epi32(sums[r][v], row, values[v]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kCount; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) {
+      _mm512_storeu_si512(products + r * kBytePanelWidth + v * 16, sums[r][v]);
+    }
+  }
+}
+
+template <int kRows>
+void MultiplyBytes(const int8_t* panel, int steps, const uint8_t* const* rows, int count, int32_t* products) {
+  if constexpr (kRows > 1) {
+    if (count < kRows) return MultiplyBytes<kRows - 1>(panel, steps, rows, count, products);
+  }
+  MultiplyBytesCount<kRows>(panel, steps, rows, products);
+}
+
+// Lanes of the vector at `j` that hold values.
+__mmask16 LanesAt(int j, int dimension) {
+  return dimension - j >= 16 ? 0xffff : static_cast<__mmask16>((1 << (dimension - j)) - 1);
+}
+
+__m512 Difference(const float* values, const float* origin, int j, __mmask16 lanes) {
+  return _mm512_sub_ps(_mm512_maskz_loadu_ps(lanes, values + j), _mm512_maskz_loadu_ps(lanes, origin + j));
+}
+
+float LargestDifference(const float* values, const float* origin, int dimension) {
+  __m512 largest = _mm512_setzero_ps();
+  for (int j = 0; j < dimension; j += 16) {
+    largest = _mm512_max_ps(largest, _mm512_abs_ps(Difference(values, origin, j, LanesAt(j, dimension))));
+  }
+  return _mm512_reduce_max_ps(largest);
+}
+
+ByteCode EncodeBytes(const float* values, const float* origin, int dimension, int8_t* codes) {
+  constexpr float kLargestCode = 127;
+  constexpr float kSmallestScale = 1e-30f;  // so that neither it nor its inverse leaves a float's range
+  const float scale = LargestDifference(values, origin, dimension) / kLargestCode;
+  const float inverse = scale < kSmallestScale ? 0 : 1 / scale;  // where 0, all codes are, and the vector is error
+  __m512 squares = _mm512_setzero_ps();
+  __m512 errors = _mm512_setzero_ps();
+  for (int j = 0; j < dimension; j += 16) {
+    const __mmask16 lanes = LanesAt(j, dimension);
+    const __m512 difference = Difference(values, origin, j, lanes);
+    const __m512i code = _mm512_cvtps_epi32(_mm512_mul_ps(difference, _mm512_set1_ps(inverse)));  // rounds
+    _mm512_mask_cvtsepi32_storeu_epi8(codes + j, lanes, code);
+    const __m512 rounded = _mm512_cvtepi32_ps(code);
+    const __m512 rest = _mm512_sub_ps(difference, _mm512_mul_ps(rounded, _mm512_set1_ps(scale)));
+    squares = _mm512_fmadd_ps(rounded, rounded, squares);
+    errors = _mm512_fmadd_ps(rest, rest, errors);
+  }
+  return {scale, _mm512_reduce_add_ps(squares) * scale * scale, __builtin_sqrtf(_mm512_reduce_add_ps(errors))};
+}
+
+constexpr Kernels WithBytes(Kernels kernels) {
+  kernels.multiply_bytes = MultiplyBytes<kBytePanelRows>;
+  kernels.encode_bytes = EncodeBytes;
+  return kernels;
+}
+
+}  // namespace
+
+const Kernels kVnniKernels = WithBytes(MakeKernels<Vector, 3, 8>("vnni"));
+
+}  // namespace kith::retrieval
