@@ -1,6 +1,8 @@
 #include "bench/server.h"
 
+#include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,48 +11,127 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
+#include <set>
 #include <sstream>
+#include <thread>
 
 namespace kith::bench {
+namespace {
+
+sigset_t EndingSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  return signals;
+}
+
+// What has to be gone when this process is.
+struct Living {
+  std::mutex mutex;
+  std::set<pid_t> processes;
+  std::set<std::string> folders;
+};
+
+Living& AllLiving() {
+  static auto* const living = new Living;  // never destroyed: a signal may come at any time
+  return *living;
+}
+
+void EndAll() {
+  std::lock_guard lock(AllLiving().mutex);
+  for (const pid_t process : AllLiving().processes) {
+    kill(process, SIGKILL);
+    waitpid(process, nullptr, 0);
+  }
+  for (const std::string& folder : AllLiving().folders) std::filesystem::remove_all(folder);
+  AllLiving().processes.clear();
+  AllLiving().folders.clear();
+}
+
+}  // namespace
 
 void Die(const std::string& why) {
   std::fprintf(stderr, "%s\n", why.c_str());
-  std::exit(1);
+  EndAll();
+  std::_Exit(1);
 }
 
-Server::Server(const char* kithd, const std::string& config) {
+void CleanUpOnSignals() {
+  const sigset_t signals = EndingSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);  // a reader of stdout that goes away ends nothing
+  std::thread([signals] {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    EndAll();
+    std::_Exit(128 + signal);
+  }).detach();
+}
+
+Server::Server(const std::string& kithd, const std::string& config) : kithd_(kithd) {
   folder_ = (std::filesystem::temp_directory_path() / "kith-bench-XXXXXX").string();
   if (mkdtemp(folder_.data()) == nullptr) Die("no temporary folder");
-  const std::string config_path = folder_ + "/kithd.yaml";
-  std::ofstream(config_path) << "log:\n  level: warn\n" << config;
-  const std::string data_dir = folder_ + "/data";
-  int out[2];
-  if (pipe(out) != 0) Die("no pipe");
-  pid_ = fork();
-  if (pid_ == 0) {
-    dup2(out[1], STDOUT_FILENO);
-    execl(kithd, kithd, "--config", config_path.c_str(), "--listen", "127.0.0.1:0", "--data-dir", data_dir.c_str(),
-          nullptr);
-    _exit(127);
+  {
+    std::lock_guard lock(AllLiving().mutex);
+    AllLiving().folders.insert(folder_);
   }
-  close(out[1]);
-  FILE* lines = fdopen(out[0], "r");
-  char address[64];
-  if (std::fscanf(lines, "listening on %63s", address) != 1) Die("kithd does not serve");
-  address_ = address;
+  std::ofstream(folder_ + "/kithd.yaml") << "log:\n  level: warn\n" << config;
+  Start({});
 }
 
 Server::~Server() {
-  kill(pid_, SIGTERM);
-  waitpid(pid_, nullptr, 0);
+  Stop();
   std::filesystem::remove_all(folder_);
+  std::lock_guard lock(AllLiving().mutex);
+  AllLiving().folders.erase(folder_);
 }
 
-std::string Server::IndexFile() const {
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_)) {
-    if (entry.path().filename() == "index.faiss") return entry.path().string();
+void Server::Restart(std::optional<int> core) {
+  Stop();
+  Start(core);
+}
+
+void Server::Start(std::optional<int> core) {
+  const std::string config = folder_ + "/kithd.yaml";
+  const std::string data_dir = folder_ + "/data";
+  int out[2];
+  if (pipe(out) != 0) Die("no pipe");
+  const pid_t parent = getpid();
+  std::unique_lock lock(AllLiving().mutex);
+  pid_ = fork();
+  if (pid_ == 0) {
+    const sigset_t signals = EndingSignals();
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) _exit(0);
+    if (core) {
+      cpu_set_t cores;
+      CPU_ZERO(&cores);
+      CPU_SET(*core, &cores);
+      if (sched_setaffinity(0, sizeof(cores), &cores) != 0) _exit(126);
+    }
+    dup2(out[1], STDOUT_FILENO);
+    execl(kithd_.c_str(), kithd_.c_str(), "--config", config.c_str(), "--listen", "127.0.0.1:0", "--data-dir",
+          data_dir.c_str(), nullptr);
+    _exit(127);
   }
-  Die("kithd has no index file");
+  AllLiving().processes.insert(pid_);
+  lock.unlock();
+  close(out[1]);
+  FILE* lines = fdopen(out[0], "r");
+  char address[64];
+  if (std::fscanf(lines, "listening on %63s", address) != 1) Die(kithd_ + " does not serve");
+  std::fclose(lines);
+  address_ = address;
+}
+
+void Server::Stop() {
+  kill(pid_, SIGTERM);
+  waitpid(pid_, nullptr, 0);
+  std::lock_guard lock(AllLiving().mutex);
+  AllLiving().processes.erase(pid_);
 }
 
 int64_t Server::StatusField(const std::string& field) const {
@@ -94,7 +175,6 @@ double Percentile(std::vector<double>* times, double share) {
 }
 
 Experiment TrainVoice(Client& client, const std::string& name, FramesView frames, const std::string& factory) {
-  MemorySource source(frames);
   TrainOptions train;
   train.recipe = Recipe{};
   if (factory.empty()) {
@@ -102,6 +182,11 @@ Experiment TrainVoice(Client& client, const std::string& name, FramesView frames
   } else {
     train.recipe->factory = factory;
   }
+  return TrainVoice(client, name, frames, train);
+}
+
+Experiment TrainVoice(Client& client, const std::string& name, FramesView frames, const TrainOptions& train) {
+  MemorySource source(frames);
   auto trained = client.Train(name, source, train);
   if (!trained.ok()) Die(std::string(trained.status().message()));
   return *std::move(trained);

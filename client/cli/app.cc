@@ -39,6 +39,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddDeleteCommand(app, context);
   AddBackupCommand(app, context);
   AddRestoreCommand(app, context);
+  AddBenchCommand(app, context);
   AddHealthCommand(app, context);
   AddGenerateCommand(app, context);
   for (CLI::App* command : app.get_subcommands({})) command->fallthrough();  // shared options behind the command

@@ -26,6 +26,7 @@ void AddRollbackCommand(CLI::App& app, Context& context);
 void AddBackupCommand(CLI::App& app, Context& context);
 void AddRestoreCommand(CLI::App& app, Context& context);
 void AddDeleteCommand(CLI::App& app, Context& context);
+void AddBenchCommand(CLI::App& app, Context& context);
 void AddHealthCommand(CLI::App& app, Context& context);
 void AddGenerateCommand(CLI::App& app, Context& context);
 

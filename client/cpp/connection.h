@@ -23,6 +23,9 @@ class Connection {
  public:
   explicit Connection(const ClientOptions& options);
 
+  // Begins to connect without waiting for it.
+  void BeginToConnect() { channel_->GetState(/*try_to_connect=*/true); }
+
   // Waits until the server is connected: OK, or UNAVAILABLE that says what to do, after connect_timeout at the latest
   // (or `deadline`), and as soon as an attempt has failed; CANCELLED.
   absl::Status WaitUntilReady(absl::Time deadline, const Cancellation* cancellation);

@@ -9,9 +9,9 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr const char* kCommands[] = {"train", "add",   "search",      "expand",   "stream",   "tune",   "link",
-                                     "list",  "show",  "delete",      "health",   "generate", "load",   "unload",
-                                     "pin",   "unpin", "generations", "rollback", "backup",   "restore"};
+constexpr const char* kCommands[] = {"train", "add",   "search",      "expand",   "stream",   "tune",    "link",
+                                     "list",  "show",  "delete",      "health",   "generate", "load",    "unload",
+                                     "pin",   "unpin", "generations", "rollback", "backup",   "restore", "bench"};
 
 TEST(UsageTest, EveryCommandHasHelp) {
   for (const char* command : kCommands) {
@@ -55,6 +55,17 @@ TEST(UsageTest, WrongUsageIsExitCode2AndAMessage) {
       {"expand", "voice", "a.npy", "-o", "b.npy", "--unit-norm", "--weighting", "inverse-square"},
       {"stream", "voice", "a.npy", "--include-query"},
       {"stream", "voice", "a.npy", "--seconds", "1e300"},
+      {"bench"},
+      {"bench", "voice", "--clients", "0"},
+      {"bench", "voice", "--rate", "0"},
+      {"bench", "voice", "--seconds", "never"},
+      {"bench", "voice", "--warm-up", "-1"},
+      {"bench", "voice", "--block-rows", "8193"},
+      {"bench", "voice", "--unary", "--budget-ms", "100"},
+      {"bench", "voice", "--connections", "2"},
+      {"bench", "voice", "--threads", "2"},
+      {"bench", "voice", "other", "--clients", "1"},
+      {"bench", "voice", "--alpha", "2"},
       {"tune", "voice", "--sample", "-3"},
       {"tune", "voice", "--sample", "0.5"},
       {"tune", "voice", "--target-recall", "0"},
