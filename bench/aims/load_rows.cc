@@ -48,7 +48,7 @@ double ServerCpuPerRow(Stage& stage, const Voice& voice) {
   return (end - begin) * 1e6 / static_cast<double>(result.answered_in_time * kBlock);
 }
 
-double SelfUse().cpu_seconds { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+double SelfCpuSeconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 }  // namespace
 
@@ -111,11 +111,11 @@ void RealTimeRows(Stage& stage, Report& report) {
   load.duration = absl::Seconds(stage.setting.quick ? 5 : 15);
   load.on_begin = [&] {
     begin = server.Use().cpu_seconds;
-    self_begin = SelfUse().cpu_seconds;
+    self_begin = SelfCpuSeconds();
   };
   load.on_end = [&] {
     end = server.Use().cpu_seconds;
-    self_end = SelfUse().cpu_seconds;
+    self_end = SelfCpuSeconds();
   };
   const cli::LoadResult result = Run(load, queries);
   const double p99 = std::chrono::duration<double, std::milli>(result.latencies.Percentile(99)).count();
