@@ -107,7 +107,7 @@ absl::Status BatchQueue::CheckTime(const Job& job, double work, const Source* so
   if (job.deadline <= now) return Late();
   // Nothing is ahead of it. If this were refused too, a slow time would last: nobody would be let in to show it is
   // over.
-  if (empty() && running_rows_ == 0) return absl::OkStatus();
+  if (idle()) return absl::OkStatus();
   const auto pace = pace_.WorkIn(job.deadline - now);
   if (!pace) return absl::OkStatus();
   // Half of what the workers are at is done, on the average.

@@ -79,6 +79,7 @@ class BatchQueue {
   // The earliest deadline of the tasks waiting, or kNoDeadline.
   TimePoint NextDeadline() const;
 
+  bool idle() const { return empty() && running_rows_ == 0; }
   bool empty() const { return order_.empty(); }
   int64_t waiting_rows() const { return waiting_rows_; }
 

@@ -65,16 +65,27 @@ Engine::~Engine() {
 absl::Status Engine::Submit(Job job) {
   bool wake_worker = false;
   bool wake_watch = false;
+  std::vector<Slice> batch;
+  std::vector<std::shared_ptr<Task>> given_up;
   const TimePoint now = Clock::now();
   if (job.times != nullptr) job.times->queued = now;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    wake_watch = job.deadline < watched_until_;
+    const TimePoint deadline = job.deadline;
+    const bool here = job.here && queue_.idle();
     if (absl::Status status = queue_.Push(std::move(job), now); !status.ok()) return status;
-    wake_worker = ClaimSleeper();
+    if (here) batch = queue_.TakeBatch(now, &given_up);
+    wake_worker = !queue_.empty() && ClaimSleeper();
+    wake_watch = !queue_.empty() && deadline < watched_until_;
   }
   if (wake_worker) work_.Post();
   if (wake_watch) deadlines_.notify_one();
+  ReportDone(given_up);
+  if (!batch.empty()) {
+    retrieval::SetThreadsOfThisThread(1);
+    NoteTaken(batch, now);
+    RunBatch(batch);
+  }
   return absl::OkStatus();
 }
 

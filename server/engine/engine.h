@@ -35,7 +35,8 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Queues the job, or says at once why not: OVERLOADED, LATE (see BatchQueue::Push). Then job.done is not called.
-  // Never blocks for longer than a push takes; job's functions are called by the engine's own threads, never from here.
+  // Never blocks for longer than a push takes, and job's functions are called by the engine's own threads, unless
+  // job.here allows it to be searched in this call.
   absl::Status Submit(Job job);
 
   // Rows that wait for a worker, or are held.

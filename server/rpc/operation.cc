@@ -32,6 +32,7 @@ absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions
   block.job.times = &call->trace->job;
   block.job.deadline = call->deadline;
   block.job.source = call->source;
+  block.job.here = call->here;
   block.job.cancelled = std::move(call->cancelled);
   block.job.done = std::move(call->done);
   return block;
@@ -43,7 +44,10 @@ absl::Status OnGeneration(const Context& context, const BlockOptions& options, c
                           BlockCall call, const Submit& submit) {
   const auto resident = context.registry->FindResident(options.experiment);
   if (!resident.ok()) return resident.status();
-  if (*resident != nullptr) return submit(options, *resident, std::move(call));
+  if (*resident != nullptr) {
+    call.here = true;
+    return submit(options, *resident, std::move(call));
+  }
   const auto queries = FramesOf(frames);
   if (!queries.ok()) return queries.status();
   return StartWhenLoaded(context, options.experiment, std::min<int64_t>(queries->rows, context.limits.rows),

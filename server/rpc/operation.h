@@ -32,6 +32,7 @@ absl::StatusOr<BlockOptions> ExpandBlockOptions(const std::string& experiment, c
 struct BlockCall {
   TimePoint deadline = kNoDeadline;
   uint64_t source = 0;  // SourceOf the call
+  bool here = false;    // see engine::Job
   std::function<bool()> cancelled;
   BlockTrace* trace = nullptr;                    // filled in before an OK is told; stays until `done`
   std::function<void(const absl::Status&)> done;  // once, from another thread; only after an OK

@@ -79,12 +79,12 @@ inline void CompareTile(const float* const* queries, const float* const* rows, i
   const int whole = dimension - dimension % kWidth<Vector>;
   for (int j = 0; j < whole; j += kWidth<Vector>) {
     Vector values[kRows];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) values[r] = Load<Vector>(rows[r] + j);
 #pragma GCC unroll 4
     for (int q = 0; q < kQueries; ++q) {
       const Vector query = Load<Vector>(queries[q] + j);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) sums[q][r] = Term::Add(sums[q][r], query, values[r]);
     }
   }
@@ -100,9 +100,10 @@ inline void CompareTile(const float* const* queries, const float* const* rows, i
 template <typename Vector, typename Term, int kQueries>
 inline void CompareWithAll(const float* const* queries, const float* const* rows, int row_count, int dimension,
                            float* out) {
+  constexpr int kRows = kWidth<Vector> == 16 ? 8 : 4;  // as many sums as there are registers for
   int i = 0;
-  for (; i + 4 <= row_count; i += 4) {
-    CompareTile<Vector, Term, kQueries, 4>(queries, rows + i, dimension, row_count, out + i);
+  for (; i + kRows <= row_count; i += kRows) {
+    CompareTile<Vector, Term, kQueries, kRows>(queries, rows + i, dimension, row_count, out + i);
   }
   for (; i < row_count; ++i) {
     CompareTile<Vector, Term, kQueries, 1>(queries, rows + i, dimension, row_count, out + i);
