@@ -141,7 +141,8 @@ MetricFamily Gauges(const std::string& name, const std::string& help, const std:
 
 std::vector<MetricFamily> FamiliesOf(const Levels& levels) {
   return {
-      Gauges("kith_queue_rows", "Rows that wait for a worker, or for their experiment to be loaded.", {{{}, levels.queue_rows}}),
+      Gauges("kith_queue_rows", "Rows that wait for a worker, or for their experiment to be loaded.",
+             {{{}, levels.queue_rows}}),
       Gauges("kith_experiments", "Experiments by state.",
              {{{{"state", "training"}}, levels.training},
               {{{"state", "ready"}}, levels.ready},
