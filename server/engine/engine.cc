@@ -83,7 +83,7 @@ absl::Status Engine::Submit(Job job) {
   ReportDone(given_up);
   if (!batch.empty()) {
     retrieval::SetThreadsOfThisThread(1);
-    NoteTaken(batch, now);
+    NoteTaken(batch, Clock::now());
     RunBatch(batch);
   }
   return absl::OkStatus();

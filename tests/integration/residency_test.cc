@@ -265,7 +265,7 @@ class MemoryTest : public IntegrationTest {
 
 TEST_F(MemoryTest, TheOneThatWasNotUsedForLongestMakesRoom) {
   Train("c", frames_);
-  RestartWith(2.8);  // a load takes the frames once more while it lasts
+  RestartWith(3.5);  // a load takes the frames once more while it lasts
   const auto use = [this](const std::string& name) {
     EXPECT_EQ(Search(name, Rows(frames_, 7, 1)).ids.front(), 7) << name;
   };

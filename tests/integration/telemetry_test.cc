@@ -102,18 +102,18 @@ TEST_F(TelemetryTest, WhatWaitsForAWorkerIsInTheQueueAndThenInOneBatch) {
   auto stream = client().StreamSearch("voice");
   ASSERT_TRUE(stream.ok());
   const Histogram before = Reading("kith_batch_rows");
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE((*stream)->Write(i, View(block_)).ok());
-  WaitUntil([&] { return service().waiting_rows() == 48; });
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE((*stream)->Write(i, View(block_)).ok());
+  WaitUntil([&] { return service().waiting_rows() == 32; });
   const TimePoint waiting = Clock::now();
   Get("voice");
   const double waited = SecondsSince(waiting);
   gate_->Open();
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE((*stream)->Read().ok());
-  WaitUntilAnswered(3);
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE((*stream)->Read().ok());
+  WaitUntilAnswered(2);
   const Histogram after = Reading("kith_batch_rows");
   EXPECT_EQ(after.count - before.count, 1);
-  EXPECT_EQ(after.sum - before.sum, 48);
-  EXPECT_GE(Reading("kith_block_queue_seconds").sum, 3 * waited);
+  EXPECT_EQ(after.sum - before.sum, 32);
+  EXPECT_GE(Reading("kith_block_queue_seconds").sum, 2 * waited);
 }
 
 TEST_F(TelemetryTest, CallsBlocksAndRowsAreCountedByNameAndCode) {
