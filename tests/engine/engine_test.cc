@@ -72,6 +72,53 @@ TEST_F(EngineTest, AnswersAreThoseOfTheIndexForSmallAndLargeJobs) {
   }
 }
 
+// A job that may be searched where it is submitted, and that tells which thread searched it.
+Job JobHere(const std::shared_ptr<const retrieval::Index>& index, retrieval::FrameView rows,
+            std::promise<std::thread::id>* searched_by) {
+  Job job = JobOver(index, rows);
+  job.here = true;
+  job.consume = [searched_by](int64_t, retrieval::NeighborsView) { searched_by->set_value(std::this_thread::get_id()); };
+  return job;
+}
+
+TEST_F(EngineTest, ALoneJobThatMayIsSearchedByTheThreadThatSubmitsIt) {
+  Engine engine({1, 65536, 256});
+  std::promise<std::thread::id> searched_by;
+  bool done = false;
+  Job job = JobHere(index_, queries_.view().Slice(0, 16), &searched_by);
+  job.done = [&](const absl::Status& status) { done = status.ok(); };
+  ASSERT_TRUE(engine.Submit(std::move(job)).ok());
+  EXPECT_TRUE(done);
+  EXPECT_EQ(searched_by.get_future().get(), std::this_thread::get_id());
+}
+
+TEST_F(EngineTest, BesideOthersItIsLeftToAWorker) {
+  Engine engine({1, 65536, 256});
+  std::promise<void> started;
+  std::promise<void> go_on;
+  Job other = JobOver(index_, queries_.view().Slice(0, 1));
+  other.consume = [&](int64_t, retrieval::NeighborsView) {
+    started.set_value();
+    go_on.get_future().wait();
+  };
+  ASSERT_TRUE(engine.Submit(std::move(other)).ok());
+  started.get_future().wait();
+  std::promise<std::thread::id> searched_by;
+  ASSERT_TRUE(engine.Submit(JobHere(index_, queries_.view().Slice(0, 16), &searched_by)).ok());
+  EXPECT_EQ(engine.waiting_rows(), 16);
+  go_on.set_value();
+  EXPECT_NE(searched_by.get_future().get(), std::this_thread::get_id());
+}
+
+TEST_F(EngineTest, WhatIsTooMuchForOneTurnIsFinishedByWorkers) {
+  Engine engine({2, 65536, 256});
+  Job job = JobOver(index_, queries_.view());
+  job.here = true;
+  Gathered gathered(job);
+  ASSERT_TRUE(Submit(&engine, job, &gathered).get().ok());
+  EXPECT_EQ(gathered.neighbors.ids, index_->Search(job.queries, job.params)->ids);
+}
+
 TEST_F(EngineTest, TheTimesOfAJobAreInOrderAndTheRowsOfEveryBatchAreTold) {
   std::atomic<int64_t> rows{0};
   std::atomic<int> batches{0};
