@@ -77,7 +77,9 @@ Job JobHere(const std::shared_ptr<const retrieval::Index>& index, retrieval::Fra
             std::promise<std::thread::id>* searched_by) {
   Job job = JobOver(index, rows);
   job.here = true;
-  job.consume = [searched_by](int64_t, retrieval::NeighborsView) { searched_by->set_value(std::this_thread::get_id()); };
+  job.consume = [searched_by](int64_t, retrieval::NeighborsView) {
+    searched_by->set_value(std::this_thread::get_id());
+  };
   return job;
 }
 

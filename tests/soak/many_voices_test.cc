@@ -25,7 +25,7 @@ namespace {
 constexpr int kClients = 16;
 constexpr int64_t kRows = 2000;
 constexpr int kDimension = 256;
-constexpr int64_t kVoiceBytes = 2 * kRows * kDimension * static_cast<int64_t>(sizeof(float));  // frames and index
+constexpr int64_t kVoiceBytes = kRows * kDimension * static_cast<int64_t>(sizeof(float));  // its frames are its index
 
 // A whole number from the environment: how tests/soak/run.sh asks for the long form.
 int64_t Setting(const char* variable, int64_t otherwise) {
@@ -38,7 +38,7 @@ double Mebibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20);
 class ManyVoicesTest : public e2e::EndToEnd {
  protected:
   ManyVoicesTest() {
-    for (int i = 0; i < Setting("KITH_SOAK_VOICES", 60); ++i) voices_.emplace_back(i, kDimension);
+    for (int i = 0; i < Setting("KITH_SOAK_VOICES", 90); ++i) voices_.emplace_back(i, kDimension);
     std::ofstream(Path("kithd.yaml")) << "memory:\n  budget: " << budget_
                                       << "\ntraining:\n  nice: 0\n  concurrent: 2\n  threads: 2\n";
   }
@@ -120,7 +120,7 @@ class ManyVoicesTest : public e2e::EndToEnd {
     return status;
   }
 
-  const int64_t budget_ = Setting("KITH_SOAK_ROOM", 20) * kVoiceBytes;
+  const int64_t budget_ = Setting("KITH_SOAK_ROOM", 34) * kVoiceBytes;
   std::deque<Voice> voices_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::atomic<int64_t> refusals_{0};
