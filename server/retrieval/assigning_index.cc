@@ -5,24 +5,39 @@
 #include <algorithm>
 #include <atomic>
 #include <new>
+#include <system_error>
+#include <thread>
 
 #include "server/retrieval/kernels/kernels.h"
+#include "server/retrieval/platform.h"
 
 namespace kith::retrieval {
 
 void AssignInParallel(const Centroids& centroids, int dimension, int64_t n, const float* vectors, int64_t* lists,
                       float* distances) {
   constexpr int64_t kRowsAtOnce = 960;
+  std::atomic<int64_t> next{0};
   std::atomic<bool> out_of_memory{false};
-#pragma omp parallel for schedule(dynamic)
-  for (int64_t first = 0; first < n; first += kRowsAtOnce) {
-    try {  // what leaves the region ends the process
-      centroids.Nearest(std::min(kRowsAtOnce, n - first), vectors + first * dimension, 1, lists + first,
-                        distances + first);
-    } catch (const std::bad_alloc&) {
-      out_of_memory = true;
+  const auto work = [&] {
+    for (int64_t first = next.fetch_add(kRowsAtOnce); first < n; first = next.fetch_add(kRowsAtOnce)) {
+      try {
+        centroids.Nearest(std::min(kRowsAtOnce, n - first), vectors + first * dimension, 1, lists + first,
+                          distances + first);
+      } catch (const std::bad_alloc&) {
+        out_of_memory = true;
+      }
     }
+  };
+  const int64_t parts = (n + kRowsAtOnce - 1) / kRowsAtOnce;
+  std::vector<std::thread> helpers;
+  try {
+    while (static_cast<int64_t>(helpers.size()) + 1 < std::min<int64_t>(ThreadsOfThisThread(), parts)) {
+      helpers.emplace_back(work);
+    }
+  } catch (const std::system_error&) {  // no more threads are to be had: those that there are do all of it
   }
+  work();
+  for (std::thread& helper : helpers) helper.join();
   if (out_of_memory) throw std::bad_alloc();
 }
 

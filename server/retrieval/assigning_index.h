@@ -11,7 +11,8 @@
 
 namespace kith::retrieval {
 
-// The nearest of n vectors' lists, by as many OpenMP threads as the caller has; the same for any number of them.
+// The nearest of n vectors' lists, by as many threads as the caller has (platform.h); the same for any number of them.
+// Not by OpenMP's, which the thread sanitizer does not know.
 void AssignInParallel(const Centroids& centroids, int dimension, int64_t n, const float* vectors, int64_t* lists,
                       float* distances);
 
