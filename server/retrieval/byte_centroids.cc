@@ -93,7 +93,8 @@ void ByteCentroids::Score(int64_t n, Scratch* scratch) const {
         const float factor = sign * scratch->codes[row + r].scale;
         float* out = scratch->scores.data() + (row + r) * nlist_ + first;
         for (int64_t i = 0; i < centroids; ++i) {
-          const auto product = static_cast<float>(products[r * kBytePanelWidth + i] - offsets_[first + i]);
+          const auto product =
+              static_cast<float>(products[static_cast<int64_t>(r) * kBytePanelWidth + i] - offsets_[first + i]);
           out[i] = norms_[first + i] + factor * scales_[first + i] * product;
         }
       }

@@ -48,7 +48,7 @@ void PackedCentroids::Score(const float* queries, int64_t n, float* scores) cons
       for (int r = 0; r < count; ++r) {
         float* out = scores + (row + r) * nlist_ + first;
         for (int64_t i = 0; i < centroids; ++i) {
-          const float product = products[r * width + i];
+          const float product = products[static_cast<int64_t>(r) * width + i];
           out[i] = is_l2_ ? squared_norms_[first + i] - 2 * product : -product;
         }
       }

@@ -176,7 +176,8 @@ TEST_F(EngineTest, ManyCallersAtOnceEachGetTheirOwnRows) {
   const auto expected = index_->Search(queries_.view(), *index_->Resolve({}));
   std::atomic<int> wrong{0};
   std::vector<std::thread> callers;
-  for (int caller = 0; caller < 16; ++caller) {
+  callers.reserve(16);
+  for (int64_t caller = 0; caller < 16; ++caller) {
     callers.emplace_back([&, caller] {
       for (int i = 0; i < 10; ++i) {
         const int64_t first = (caller * 10 + i) * 16;

@@ -41,7 +41,7 @@ TEST(FrameStoreTest, IdsStayWithTheirFrames) {
     ASSERT_TRUE(index->Add(frames.view().Slice(0, 5)).ok());  // rows that are there already
     const Frames all = Join(Join(frames.view(), more.view()).view(), frames.view().Slice(0, 5));
     EXPECT_EQ(index->CopyFrames().values, all.values);
-    std::vector<float> part(3 * kFormDimension);
+    std::vector<float> part(size_t{3} * kFormDimension);
     index->CopyRows(kFormRows - 1, 3, part.data());
     EXPECT_TRUE(std::equal(part.begin(), part.end(), all.values.begin() + (kFormRows - 1) * kFormDimension));
   }

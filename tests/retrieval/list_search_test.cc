@@ -103,9 +103,9 @@ TEST_P(ListSearchTest, OfThoseAsNearAsEachOtherTheLowerIdComesFirst) {
 }
 
 TEST_P(ListSearchTest, ListsThatThereAreNoneGiveNothing) {
-  const std::vector<int64_t> none(16 * 2, -1);
+  const std::vector<int64_t> none(32, -1);
   const Neighbors found = Find(queries_.view().Slice(0, 16), 2, 8, none);
-  EXPECT_EQ(found.ids, std::vector<int64_t>(16 * 8, -1));
+  EXPECT_EQ(found.ids, std::vector<int64_t>(128, -1));
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, ListSearchTest,

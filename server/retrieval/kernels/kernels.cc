@@ -49,8 +49,8 @@ const Kernels* FindKernels(const char* name) {
 }
 
 const Kernels& BestKernels() {
-  static const Kernels* const best = Choose();
-  return *best;
+  static const Kernels* const kBest = Choose();
+  return *kBest;
 }
 
 }  // namespace kith::retrieval

@@ -4,7 +4,7 @@
 #include "server/retrieval/kernels/kernels.h"
 
 namespace kith::retrieval {
-namespace {  // a copy for each, with its own instructions
+namespace {  // NOLINT(google-build-namespaces): a copy for each, with its own instructions
 
 template <typename Vector>
 constexpr int kWidth = sizeof(Vector) / sizeof(float);
@@ -31,29 +31,30 @@ inline float Sum(const Vector& vector) {
 
 // --- multiply
 
-template <typename Vector, int kVectors, int kCount>
+template <typename Vector, int Vectors, int Count>
 void MultiplyCount(const float* panel, int dimension, const float* const* rows, float* products) {
-  constexpr int kPanel = kVectors * kWidth<Vector>;
-  Vector sums[kCount][kVectors] = {};
+  constexpr int kPanel = Vectors * kWidth<Vector>;
+  Vector sums[Count][Vectors] = {};
   for (int j = 0; j < dimension; ++j) {
-    Vector values[kVectors];
+    Vector values[Vectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) values[v] = Load<Vector>(panel + j * kPanel + v * kWidth<Vector>);
+    for (int v = 0; v < Vectors; ++v)
+      values[v] = Load<Vector>(panel + static_cast<int64_t>(j) * kPanel + static_cast<int64_t>(v) * kWidth<Vector>);
 #pragma GCC unroll 8
-    for (int r = 0; r < kCount; ++r) {
+    for (int r = 0; r < Count; ++r) {
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sums[r][v] += values[v] * rows[r][j];
+      for (int v = 0; v < Vectors; ++v) sums[r][v] += values[v] * rows[r][j];
     }
   }
   __builtin_memcpy(products, sums, sizeof(sums));
 }
 
-template <typename Vector, int kVectors, int kRows>
+template <typename Vector, int Vectors, int Rows>
 void Multiply(const float* panel, int dimension, const float* const* rows, int count, float* products) {
-  if constexpr (kRows > 1) {
-    if (count < kRows) return Multiply<Vector, kVectors, kRows - 1>(panel, dimension, rows, count, products);
+  if constexpr (Rows > 1) {
+    if (count < Rows) return Multiply<Vector, Vectors, Rows - 1>(panel, dimension, rows, count, products);
   }
-  MultiplyCount<Vector, kVectors, kRows>(panel, dimension, rows, products);
+  MultiplyCount<Vector, Vectors, Rows>(panel, dimension, rows, products);
 }
 
 // --- squared_distances, inner_products
@@ -71,25 +72,25 @@ struct Product {
   }
 };
 
-// kQueries x kRows pairs at once, so that what is loaded is used more than once and the sums do not wait for each
+// Queries x Rows pairs at once, so that what is loaded is used more than once and the sums do not wait for each
 // other.
-template <typename Vector, typename Term, int kQueries, int kRows>
+template <typename Vector, typename Term, int Queries, int Rows>
 inline void CompareTile(const float* const* queries, const float* const* rows, int dimension, int stride, float* out) {
-  Vector sums[kQueries][kRows] = {};
+  Vector sums[Queries][Rows] = {};
   const int whole = dimension - dimension % kWidth<Vector>;
   for (int j = 0; j < whole; j += kWidth<Vector>) {
-    Vector values[kRows];
+    Vector values[Rows];
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) values[r] = Load<Vector>(rows[r] + j);
+    for (int r = 0; r < Rows; ++r) values[r] = Load<Vector>(rows[r] + j);
 #pragma GCC unroll 4
-    for (int q = 0; q < kQueries; ++q) {
+    for (int q = 0; q < Queries; ++q) {
       const Vector query = Load<Vector>(queries[q] + j);
 #pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r) sums[q][r] = Term::Add(sums[q][r], query, values[r]);
+      for (int r = 0; r < Rows; ++r) sums[q][r] = Term::Add(sums[q][r], query, values[r]);
     }
   }
-  for (int q = 0; q < kQueries; ++q) {
-    for (int r = 0; r < kRows; ++r) {
+  for (int q = 0; q < Queries; ++q) {
+    for (int r = 0; r < Rows; ++r) {
       float sum = Sum(sums[q][r]);
       for (int j = whole; j < dimension; ++j) sum = Term::Add(sum, queries[q][j], rows[r][j]);
       out[q * stride + r] = sum;
@@ -97,16 +98,16 @@ inline void CompareTile(const float* const* queries, const float* const* rows, i
   }
 }
 
-template <typename Vector, typename Term, int kQueries>
+template <typename Vector, typename Term, int Queries>
 inline void CompareWithAll(const float* const* queries, const float* const* rows, int row_count, int dimension,
                            float* out) {
-  constexpr int kRows = kWidth<Vector> == 16 ? 8 : 4;  // as many sums as there are registers for
+  constexpr int kTile = kWidth<Vector> == 16 ? 8 : 4;  // as many sums as there are registers for
   int i = 0;
-  for (; i + kRows <= row_count; i += kRows) {
-    CompareTile<Vector, Term, kQueries, kRows>(queries, rows + i, dimension, row_count, out + i);
+  for (; i + kTile <= row_count; i += kTile) {
+    CompareTile<Vector, Term, Queries, kTile>(queries, rows + i, dimension, row_count, out + i);
   }
   for (; i < row_count; ++i) {
-    CompareTile<Vector, Term, kQueries, 1>(queries, rows + i, dimension, row_count, out + i);
+    CompareTile<Vector, Term, Queries, 1>(queries, rows + i, dimension, row_count, out + i);
   }
 }
 
@@ -167,13 +168,13 @@ int AtMost(const float* scores, int count, float limit, int32_t* found) {
   return hits;
 }
 
-template <typename Vector, int kVectors, int kRows>
+template <typename Vector, int Vectors, int Rows>
 constexpr Kernels MakeKernels(const char* name) {
-  static_assert(kVectors * kWidth<Vector> <= kMaxPanelWidth && kRows <= kMaxPanelRows, "buffers are made for these");
+  static_assert(Vectors * kWidth<Vector> <= kMaxPanelWidth && Rows <= kMaxPanelRows, "buffers are made for these");
   return {name,
-          kVectors * kWidth<Vector>,
-          kRows,
-          Multiply<Vector, kVectors, kRows>,
+          Vectors * kWidth<Vector>,
+          Rows,
+          Multiply<Vector, Vectors, Rows>,
           Compare<Vector, SquaredDifference>,
           Compare<Vector, Product>,
           WeightedSum<Vector>,
