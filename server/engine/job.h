@@ -31,8 +31,8 @@ struct Job {
                       // would have to be woken first, which takes a quarter as long as the search
   JobTimes* times = nullptr;  // where not null, filled in before an OK is told; stays valid until `done`
 
-  // Takes the neighbours of rows first_row to first_row + neighbors.rows - 1. Called by workers for each part of the
-  // queries exactly once, for several parts at the same time perhaps.
+  // Takes the neighbours of rows first_row to first_row + neighbors.rows - 1. Called by workers (see `here`) for each
+  // part of the queries exactly once, for several parts at the same time perhaps.
   std::function<void(int64_t first_row, retrieval::NeighborsView neighbors)> consume;
 
   // Called exactly once, after the last `consume`: OK, or why not all rows were searched (LATE, CANCELLED, or what the

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <new>
-#include <system_error>
 #include <thread>
 
 #include "server/retrieval/kernels/kernels.h"
@@ -34,7 +34,7 @@ void AssignInParallel(const Centroids& centroids, int dimension, int64_t n, cons
     while (static_cast<int64_t>(helpers.size()) + 1 < std::min<int64_t>(ThreadsOfThisThread(), parts)) {
       helpers.emplace_back(work);
     }
-  } catch (const std::system_error&) {  // no more threads are to be had: those that there are do all of it
+  } catch (const std::exception&) {  // no more threads are to be had: those that there are do all of it
   }
   work();
   for (std::thread& helper : helpers) helper.join();

@@ -8,7 +8,6 @@
 #include <faiss/IndexRefine.h>
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>

@@ -57,8 +57,9 @@ void PackedCentroids::Score(const float* queries, int64_t n, float* scores) cons
 }
 
 void PackedCentroids::Nearest(int64_t n, const float* queries, int nprobe, int64_t* ids, float* distances) const {
-  std::vector<float> scores(std::min(n, kRowsAtOnce) * nlist_);
+  thread_local std::vector<float> scores;  // too large to be made anew for every block
   std::vector<float> best;
+  scores.resize(std::min(n, kRowsAtOnce) * nlist_);
   for (int64_t first = 0; first < n; first += kRowsAtOnce) {
     const int64_t count = std::min(kRowsAtOnce, n - first);
     Score(queries + first * dimension_, count, scores.data());

@@ -49,8 +49,9 @@ Platform DescribePlatform() {
   }
   const char* const simd = std::getenv(kSimdVariable);
   if (simd != nullptr && FindKernels(simd) == nullptr) {
-    platform.warning = absl::StrCat(kSimdVariable, "=", simd, " names no level that this processor has; ",
-                                    BestKernels().name, " is used; baseline, avx2, avx512 and vnni are known");
+    absl::StrAppend(&platform.warning, platform.warning.empty() ? "" : "; ", kSimdVariable, "=", simd,
+                    " names no level that this processor has; ", BestKernels().name,
+                    " is used; baseline, avx2, avx512 and vnni are known");
   }
   return platform;
 }

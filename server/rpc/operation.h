@@ -34,8 +34,9 @@ struct BlockCall {
   uint64_t source = 0;  // SourceOf the call
   bool here = false;    // see engine::Job
   std::function<bool()> cancelled;
-  BlockTrace* trace = nullptr;                    // filled in before an OK is told; stays until `done`
-  std::function<void(const absl::Status&)> done;  // once, from another thread; only after an OK
+  BlockTrace* trace = nullptr;  // filled in before an OK is told; stays until `done`
+  // Once; never where the block was refused. From another thread or, where `here` is, perhaps before the call returns.
+  std::function<void(const absl::Status&)> done;
 };
 
 // Starts the block, loading the experiment first where it is not in memory, and returns at once; an error says that it
