@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -31,8 +32,11 @@ class ListSearchTest : public ::testing::TestWithParam<std::tuple<int, Metric, s
     index_.cp.niter = 3;
     index_.cp.min_points_per_centroid = 1;
     index_.train(kRows, frames_.values.data());
-    index_.add(kRows, frames_.values.data());
-    index_.add(kRows / 2, frames_.values.data());  // so that many are as near as another
+    // Many are as near as another, and the one that comes later in their list has the lower id.
+    std::vector<int64_t> ids(kRows + kRows / 2);
+    std::iota(ids.begin(), ids.end(), 0);
+    index_.add_with_ids(kRows, frames_.values.data(), ids.data() + kRows / 2);
+    index_.add_with_ids(kRows / 2, frames_.values.data(), ids.data());
   }
 
   // The lists nearest to each query.
@@ -99,6 +103,20 @@ TEST_P(ListSearchTest, OfThoseAsNearAsEachOtherTheLowerIdComesFirst) {
   for (size_t i = 1; i < found.ids.size(); ++i) {
     if (i % 20 == 0 || found.distances[i] != found.distances[i - 1]) continue;
     EXPECT_LT(found.ids[i - 1], found.ids[i]) << "row " << i / 20;
+  }
+}
+
+TEST_P(ListSearchTest, TheFirstAreTheSameHoweverManyAreAskedFor) {
+  constexpr int kAll = kRows + kRows / 2;
+  const FrameView queries = queries_.view().Slice(0, 20);
+  const Neighbors all = Find(queries, kLists, kAll);
+  for (const int k : {1, 8, 9}) {  // where one of two that are as near as each other is left out, too
+    const Neighbors found = Find(queries, kLists, k);
+    for (int64_t row = 0; row < queries.rows; ++row) {
+      EXPECT_TRUE(
+          std::equal(found.ids.begin() + row * k, found.ids.begin() + (row + 1) * k, all.ids.begin() + row * kAll))
+          << "row " << row << ", k " << k;
+    }
   }
 }
 
