@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 
 #include <chrono>
+#include <vector>
 
 #include "server/experiments/traffic.h"
 #include "server/telemetry/metrics.h"
@@ -26,6 +27,21 @@ void CountABlock(benchmark::State& state) {
   }
 }
 BENCHMARK(CountABlock)->ThreadRange(1, 4)->UseRealTime();
+
+// What the status page costs a block of a voice that nobody watches, and of one that somebody does.
+void AskWhetherSomebodyWatches(benchmark::State& state) {
+  experiments::LiveFrames live;
+  for ([[maybe_unused]] const auto each : state) benchmark::DoNotOptimize(live.IsWatched());
+}
+BENCHMARK(AskWhetherSomebodyWatches);
+
+void KeepABlockForWhoWatches(benchmark::State& state) {
+  experiments::LiveFrames live;
+  const retrieval::Frames block{768, std::vector<float>(size_t{16} * 768, 1.0F)};
+  live.Watch(0, TimePoint::max());
+  for ([[maybe_unused]] const auto each : state) live.Note(block.view(), Clock::now());
+}
+BENCHMARK(KeepABlockForWhoWatches);
 
 void ReadTheClock(benchmark::State& state) {
   for ([[maybe_unused]] const auto each : state) benchmark::DoNotOptimize(Clock::now());

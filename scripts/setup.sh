@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Installs what building Kith needs on Debian 12, as root or through sudo. Quick and silent where nothing is missing.
 #
-# Usage: scripts/setup.sh
+# Usage: scripts/setup.sh [--build]
+#
+#   --build   leave out the browser and the Prometheus that some tests run
 set -euo pipefail
 
 PACKAGES=(
@@ -15,11 +17,14 @@ PACKAGES=(
   # the Python package and its tests (client/python, tests/python)
   mypy python3-faiss python3-grpcio python3-numpy python3-pip python3-protobuf python3-pytest python3-setuptools
   python3-venv python3-wheel
-  # the tests of the status page (tests/page)
-  chromium fonts-dejavu-core
 )
-# Node.js that somebody installed from elsewhere brings npm with it, and Debian's npm would not go with that.
-command -v npm >/dev/null || PACKAGES+=(nodejs npm)
+
+# The tests of the status page (tests/page). Node.js that somebody installed from elsewhere brings npm with it, and
+# Debian's npm would not go with that.
+add_browser() {
+  PACKAGES+=(chromium fonts-dejavu-core)
+  command -v npm >/dev/null || PACKAGES+=(nodejs npm)
+}
 
 say() { echo "setup: $*" >&2; }
 
@@ -74,10 +79,12 @@ fetch_prometheus() {
 
 main() {
   require_debian_12
-  local missing
+  local missing build_only=false
+  [[ "${1:-}" != --build ]] || build_only=true
+  $build_only || add_browser
   mapfile -t missing < <(missing_packages)
   ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
-  fetch_prometheus
+  $build_only || fetch_prometheus
 }
 
-main
+main "$@"

@@ -16,6 +16,12 @@ void AddSharedOptions(CLI::App& app, Context& context) {
                  "import, export, frames, tune, load, pin, rollback, backup, restore. stream plays no longer than that")
       ->check(Seconds())
       ->type_name("SECONDS");
+  app.add_option(
+         "--request-id", context.request_id,
+         "Names the command's calls for the server's log and in its errors: 1 to 128 characters of visible ASCII; "
+         "unset: the server makes one for each")
+      ->check(RequestId())
+      ->type_name("ID");
   app.set_version_flag("--version", "kith " KITH_VERSION);
 }
 
@@ -41,6 +47,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddRestoreCommand(app, context);
   AddBenchCommand(app, context);
   AddHealthCommand(app, context);
+  AddLogLevelCommand(app, context);
   AddGenerateCommand(app, context);
   for (CLI::App* command : app.get_subcommands({})) command->fallthrough();  // shared options behind the command
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "CLI/CLI.hpp"
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -55,6 +56,17 @@ inline CLI::Validator Seconds() {
     double seconds = 0;
     const bool good = absl::SimpleAtod(input, &seconds) && seconds > 0 && seconds <= kMost;
     return good ? std::string() : absl::StrCat(input, " is no time in seconds; more than 0, up to 1e9");
+  };
+  return CLI::Validator(check, "");
+}
+
+// What may name a call.
+inline CLI::Validator RequestId() {
+  constexpr size_t kMostBytes = 128;
+  const auto check = [](std::string& input) {
+    const bool visible = absl::c_all_of(input, [](unsigned char c) { return absl::ascii_isgraph(c); });
+    const bool good = visible && !input.empty() && input.size() <= kMostBytes;
+    return good ? std::string() : std::string("an id is 1 to 128 characters of visible ASCII");
   };
   return CLI::Validator(check, "");
 }

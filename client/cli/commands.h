@@ -28,6 +28,7 @@ void AddRestoreCommand(CLI::App& app, Context& context);
 void AddDeleteCommand(CLI::App& app, Context& context);
 void AddBenchCommand(CLI::App& app, Context& context);
 void AddHealthCommand(CLI::App& app, Context& context);
+void AddLogLevelCommand(CLI::App& app, Context& context);
 void AddGenerateCommand(CLI::App& app, Context& context);
 
 }  // namespace kith::cli

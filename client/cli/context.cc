@@ -13,6 +13,7 @@ ClientOptions Context::MakeClientOptions() const {
 CallOptions Context::MakeCallOptions() {
   CallOptions call;
   if (timeout_seconds > 0) call.timeout = absl::Seconds(timeout_seconds);
+  call.request_id = request_id;
   call.cancellation = &cancellation;
   return call;
 }
@@ -22,7 +23,9 @@ int Fail(Context& context, const absl::Status& status) {
     context.err << "kith: interrupted" << std::endl;
     return kFailed;
   }
-  context.err << "kith: " << status.message() << std::endl;
+  context.err << "kith: " << status.message();
+  if (const std::string id = ErrorRequestId(status); !id.empty()) context.err << " (request " << id << ")";
+  context.err << std::endl;
   return IsNotReached(status) ? kNotReached : kFailed;
 }
 

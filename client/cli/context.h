@@ -29,6 +29,7 @@ struct Context {
   std::string server = "127.0.0.1:50051";
   bool json = false;
   double timeout_seconds = 0;  // 0: none given
+  std::string request_id;
 
   int exit_code = kDone;  // set by the command
 

@@ -50,6 +50,7 @@ StreamLinkOptions MakeLinkOptions(const StreamArguments& arguments, const Contex
   options.client = context.MakeClientOptions();
   options.client.connect_timeout = absl::FromChrono(kOpening);
   options.experiment = arguments.name;
+  options.request_id = context.request_id;
   options.params = arguments.params;
   options.budget = absl::FromChrono(arguments.budget());
   options.max_queue = MostUnderWay(arguments.block_time(), arguments.budget());
@@ -61,6 +62,7 @@ StreamLinkOptions MakeLinkOptions(const StreamArguments& arguments, const Contex
 absl::Status Probe(const StreamLinkOptions& options, int dimension, Context& context, absl::Status* missing) {
   const Frames frame{dimension, std::vector<float>(dimension)};
   CallOptions call;
+  call.request_id = context.request_id;
   call.timeout = absl::FromChrono(kOpening);
   call.cancellation = &context.cancellation;
   const absl::Status status = Client(options.client).Expand(options.experiment, frame, options.params, call).status();

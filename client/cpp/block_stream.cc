@@ -48,9 +48,9 @@ template <typename Result>
 class BlockStream<Result>::Impl {
  public:
   Impl(std::shared_ptr<client::Connection> connection, std::string_view experiment, absl::Time deadline,
-       Cancellation* cancellation)
+       const CallOptions& call)
       : connection_(std::move(connection)),
-        context_(experiment, deadline, cancellation),
+        context_(experiment, deadline, call),
         stream_(Rpc<Result>::Start(connection_->retrieval(), context_.grpc())) {}
 
   ~Impl() {
@@ -157,8 +157,7 @@ absl::StatusOr<std::unique_ptr<BlockStream<Result>>> OpenStream(std::shared_ptr<
                                                                 const v1::StreamOpen& open, const CallOptions& call) {
   const absl::Time deadline = DeadlineOf(call);
   if (absl::Status ready = connection->WaitUntilReady(deadline, call.cancellation); !ready.ok()) return ready;
-  auto impl =
-      std::make_unique<typename BlockStream<Result>::Impl>(connection, open.experiment(), deadline, call.cancellation);
+  auto impl = std::make_unique<typename BlockStream<Result>::Impl>(connection, open.experiment(), deadline, call);
   if (!impl->Open(open)) {
     const auto end = impl->Read();
     return end.ok() ? absl::UnavailableError("the server closed the stream at once") : end.status();

@@ -1,5 +1,7 @@
 #include "client/cpp/call.h"
 
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
 #include "client/cpp/percent_encode.h"
 
 namespace kith::client {
@@ -8,10 +10,18 @@ namespace {
 constexpr int kRetries = 2;
 constexpr absl::Duration kFirstBackoff = absl::Milliseconds(100);
 
+// Anything else would be no metadata, or not be taken by the server.
+bool IsCallId(std::string_view id) {
+  constexpr size_t kMostBytes = 128;
+  return !id.empty() && id.size() <= kMostBytes &&
+         absl::c_all_of(id, [](unsigned char c) { return absl::ascii_isgraph(c); });
+}
+
 }  // namespace
 
-CallContext::CallContext(std::string_view experiment, absl::Time deadline, Cancellation* cancellation)
-    : cancellation_(cancellation) {
+CallContext::CallContext(std::string_view experiment, absl::Time deadline, const CallOptions& call)
+    : cancellation_(call.cancellation) {
+  if (IsCallId(call.request_id)) context_.AddMetadata("x-request-id", call.request_id);
   if (!experiment.empty()) context_.AddMetadata("x-kith-experiment", PercentEncode(experiment));
   if (deadline != absl::InfiniteFuture()) context_.set_deadline(absl::ToChronoTime(deadline));
   if (cancellation_ != nullptr) registration_ = cancellation_->Register([this] { context_.TryCancel(); });

@@ -20,7 +20,7 @@ namespace kith::client {
 class CallContext {
  public:
   // An empty `experiment` adds no metadata: for calls that concern none.
-  CallContext(std::string_view experiment, absl::Time deadline, Cancellation* cancellation);
+  CallContext(std::string_view experiment, absl::Time deadline, const CallOptions& call);
   ~CallContext();
   CallContext(const CallContext&) = delete;
   CallContext& operator=(const CallContext&) = delete;
@@ -56,7 +56,7 @@ template <typename Response, typename Rpc>
 absl::Status Attempt(Connection& connection, std::string_view experiment, absl::Duration unary_timeout,
                      absl::Time deadline, const CallOptions& call, Rpc rpc, Response* response) {
   const absl::Time limit = call.timeout ? deadline : absl::Now() + unary_timeout;
-  CallContext context(experiment, limit, call.cancellation);
+  CallContext context(experiment, limit, call);
   response->Clear();
   return FromGrpc(rpc(context.grpc(), response), connection.target());
 }

@@ -107,6 +107,18 @@ absl::StatusOr<ServerInfo> Client::GetServerInfo(const CallOptions& call) {
   return client::FromProto(*response);
 }
 
+absl::StatusOr<std::string> Client::SetLogLevel(const std::string& level, const CallOptions& call) {
+  v1::SetLogLevelRequest request;
+  request.set_level(level);
+  // A second attempt after a lost answer would give the new level as the old one.
+  auto response = client::UnaryOnce<v1::SetLogLevelResponse>(
+      *impl_->connection, "", impl_->options.unary_timeout, call, [&](auto* context, auto* answer) {
+        return impl_->connection->experiments().SetLogLevel(context, request, answer);
+      });
+  if (!response.ok()) return response.status();
+  return response->previous();
+}
+
 absl::StatusOr<Health> Client::GetHealth(const CallOptions& call) {
   grpc::health::v1::HealthCheckRequest request;
   auto response = client::Unary<grpc::health::v1::HealthCheckResponse>(

@@ -34,9 +34,12 @@ struct ClientOptions {
 
 struct CallOptions {
   // Of the whole call, however many requests it takes. Unset: ClientOptions::unary_timeout for each request of Search,
-  // Expand, List, Get, Delete, Unload, Unpin, Generations, GetServerInfo and GetHealth; none for the others, which may
-  // take long.
+  // Expand, List, Get, Delete, Unload, Unpin, Generations, GetServerInfo, SetLogLevel and GetHealth; none for the
+  // others, which may take long.
   std::optional<absl::Duration> timeout;
+  // Names the call for the server's log and in its error (error.h: ErrorRequestId): 1 to 128 characters of visible
+  // ASCII. Anything else is not sent, and the server makes one.
+  std::string request_id;
   Cancellation* cancellation = nullptr;  // not owned; ends the call with CANCELLED
   std::function<void(int64_t)> on_rows;  // Add, Search, Expand: rows sent or answered so far
 };
@@ -164,6 +167,10 @@ class Client {
 
   // What the server is, what it holds, and where the time of its blocks went.
   absl::StatusOr<ServerInfo> GetServerInfo(const CallOptions& call = {});
+
+  // Changes what the server logs from now on, until it is started anew: trace, debug, info, warn or error and what is
+  // worse. What it was. INVALID_ARGUMENT.
+  absl::StatusOr<std::string> SetLogLevel(const std::string& level, const CallOptions& call = {});
 
   // What the server says of its health; an error only where it could not be asked.
   absl::StatusOr<Health> GetHealth(const CallOptions& call = {});

@@ -240,6 +240,7 @@ ServerInfo FromProto(const v1::GetServerInfoResponse& proto) {
   info.memory_reserved_bytes = proto.memory_reserved_bytes();
   info.experiments = proto.experiments();
   info.resident_experiments = proto.resident_experiments();
+  info.log_level = proto.log_level();
   for (const v1::Histogram& histogram : proto.histograms()) {
     info.histograms.push_back({histogram.name(),
                                {histogram.bounds().begin(), histogram.bounds().end()},

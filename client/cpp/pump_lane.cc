@@ -53,7 +53,7 @@ class UnaryLane final : public PumpLane {
   static constexpr size_t kMostUnderWay = 64;
 
   struct Call {
-    Call(const std::string& experiment, absl::Time deadline) : context(experiment, deadline, nullptr) {}
+    Call(const std::string& experiment, absl::Time deadline) : context(experiment, deadline, CallOptions()) {}
 
     CallContext context;
     PumpTag tag;
@@ -152,7 +152,7 @@ class StreamLane final : public PumpLane {
   enum Operation { kStart, kWrite, kRead, kFinish, kOperations };
 
   void Start() {
-    context_.emplace(open_.experiment(), absl::InfiniteFuture(), nullptr);
+    context_.emplace(open_.experiment(), absl::InfiniteFuture(), CallOptions());
     stream_ = Rpc::Stream(connection_->retrieval(), context_->grpc(), &shared_.queue);
     finished_ = false;
     opened_ = false;

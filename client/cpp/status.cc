@@ -10,6 +10,7 @@ namespace kith {
 namespace {
 
 constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
+constexpr char kRequestInfoUrl[] = "type.googleapis.com/google.rpc.RequestInfo";
 constexpr char kRetryInfoUrl[] = "type.googleapis.com/google.rpc.RetryInfo";
 
 template <typename Detail>
@@ -31,6 +32,11 @@ std::optional<absl::Duration> RetryDelay(const absl::Status& status) {
   const auto info = DetailOf<google::rpc::RetryInfo>(status, kRetryInfoUrl);
   if (!info) return std::nullopt;
   return absl::Seconds(info->retry_delay().seconds()) + absl::Nanoseconds(info->retry_delay().nanos());
+}
+
+std::string ErrorRequestId(const absl::Status& status) {
+  const auto info = DetailOf<google::rpc::RequestInfo>(status, kRequestInfoUrl);
+  return info ? info->request_id() : "";
 }
 
 bool IsNotReached(const absl::Status& status) { return absl::IsUnavailable(status) && ErrorReason(status).empty(); }

@@ -261,6 +261,7 @@ struct ServerInfo {
   // kith_block_queue_seconds, kith_batch_rows, kith_block_compute_seconds, kith_block_serialize_seconds,
   // kith_block_seconds.
   std::vector<Histogram> histograms;
+  std::string log_level;  // the least that it logs: trace, debug, info, warn or error
 };
 
 enum class Health { kUnknown, kServing, kNotServing };

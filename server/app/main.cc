@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@
 #include "server/app/observe.h"
 #include "server/app/options.h"
 #include "server/app/signals.h"
+#include "server/app/status_page.h"
 #include "server/base/clock.h"
 #include "server/base/cores.h"
 #include "server/base/memory.h"
@@ -28,6 +30,7 @@
 #include "server/storage/store.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/metrics.h"
+#include "server/telemetry/slow_log.h"
 
 namespace kith::app {
 namespace {
@@ -169,13 +172,18 @@ absl::Status Serve(const config::Config& config, const StopSignals& signals) {
   experiments::Trainer trainer(store->get(), &budget, TrainingOptions(config, cores, metrics.get()));
   ThreadPool pool(kPoolThreads, [] { retrieval::SetThreadsOfThisThread(1); });  // additions leave the cores to searches
   std::atomic<bool> ready{false};
-  Observer observer({&engine, registry->get(), &trainer, &budget, config.data_dir, started},
+  const auto is_ready = [&] { return ready.load(); };
+  Observer observer({&engine, registry->get(), &trainer, &budget, config.data_dir, started, is_ready},
                     config.metrics.experiments);
+  StatusPage page(&observer, metrics.get(), {KITH_VERSION, platform.instruction_set, search_threads});
   const auto http =
-      ServeHttp(config.http.listen, {[&] { return metrics->Text(observer.Look()); }, [&] { return ready.load(); }});
+      ServeHttp(config.http.listen, {[&] { return metrics->Text(observer.Look()); }, is_ready,
+                                     [&](const auto& what, const auto& query) { return page.Answer(what, query); }});
   if (!http.ok()) return http.status();
-  const rpc::Context context{config.limits, store->get(), registry->get(), &trainer,
-                             &engine,       &pool,        metrics,         {KITH_VERSION, search_threads, started}};
+  const auto slow_log = std::make_shared<telemetry::SlowLog>(std::chrono::milliseconds(config.log.slow_ms));
+  const rpc::Context context{config.limits, store->get(), registry->get(),
+                             &trainer,      &engine,      &pool,
+                             metrics,       slow_log,     {KITH_VERSION, search_threads, started}};
   auto server = rpc::Server::Start(context, config.listen);
   if (!server.ok()) return server.status();
   ready = true;

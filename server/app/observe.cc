@@ -91,7 +91,10 @@ absl::StatusOr<std::unique_ptr<http::Server>> ServeHttp(const std::string& liste
   if (!server.ok()) return server.status();
   spdlog::info("metrics on http://{}:{}/metrics", listen.substr(0, listen.rfind(':')), (*server)->port());
   if (!config::IsLoopback(*address)) {
-    spdlog::warn("http.listen: {} can be reached from other machines; whoever reaches it can read the metrics", listen);
+    spdlog::warn(
+        "http.listen: {} can be reached from other machines; whoever reaches it can read the metrics and the names of "
+        "the voices",
+        listen);
   }
   return server;
 }

@@ -1,6 +1,7 @@
 // What kithd shows of itself over HTTP.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,6 +29,7 @@ struct Observed {
   const experiments::MemoryBudget* budget;
   std::string data_dir;
   absl::Time started;
+  std::function<bool()> ready;  // whether calls are taken now
 };
 
 // Looks at how things stand. Thread-safe.
@@ -38,6 +40,8 @@ class Observer {
       : observed_(std::move(observed)), most_experiments_(experiments), series_(static_cast<size_t>(experiments)) {}
 
   telemetry::Levels Look();
+
+  const Observed& observed() const { return observed_; }
 
  private:
   void LookAtTrainings(telemetry::Levels* levels) const;

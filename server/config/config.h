@@ -72,6 +72,7 @@ struct Metrics {
 struct Log {
   std::string level = "info";   // trace, debug, info, warn, error
   std::string format = "text";  // text, json
+  int slow_ms = 250;            // blocks that take so long or longer are logged; 0: none
 };
 
 // Checked values; a default-made Config is what an empty file gives.

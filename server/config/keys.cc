@@ -135,6 +135,7 @@ std::vector<Key> MakeKeys() {
       {"log.level",
        OneOf([](Config& c) -> std::string& { return c.log.level; }, {"trace", "debug", "info", "warn", "error"})},
       {"log.format", OneOf([](Config& c) -> std::string& { return c.log.format; }, {"text", "json"})},
+      {"log.slow_ms", Whole([](Config& c) -> int& { return c.log.slow_ms; }, 0, 3'600'000)},
   };
 }
 

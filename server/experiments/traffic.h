@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "server/experiments/live_frames.h"
+
 namespace kith::experiments {
 
 // Counted on the way of every block, so each count is one addition without a lock. Thread-safe.
@@ -14,6 +16,7 @@ struct Traffic {
   std::atomic<int64_t> nanoseconds{0};  // that those took, from their arrival until gRPC had the answer
   std::atomic<int64_t> late{0};         // blocks whose time was over
   std::atomic<int64_t> refused{0};      // blocks that there was no room for
+  LiveFrames live;
 
   static void Count(std::atomic<int64_t>* counter, int64_t by = 1) {
     counter->fetch_add(by, std::memory_order_relaxed);

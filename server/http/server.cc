@@ -3,6 +3,8 @@
 #include <httplib.h>
 #include <unistd.h>
 
+#include <map>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "server/http/bounded_stream.h"
 #include "server/http/connection_queue.h"
 #include "server/http/listening_socket.h"
+#include "server/http/page_files.h"
 
 namespace kith::http {
 namespace {
@@ -25,6 +28,53 @@ void Answer(httplib::Response& response, int status, const std::string& body, co
   response.set_content(body, type);
 }
 
+// Nothing of the page comes from elsewhere, nothing on it is run that is not one of its files, nobody puts it into a
+// frame, and what it shows is for nobody else's scripts.
+constexpr char kPolicy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'";
+
+void SetPolicy(httplib::Response& response) {
+  response.set_header("Content-Security-Policy", kPolicy);
+  response.set_header("Cross-Origin-Opener-Policy", "same-origin");
+  response.set_header("Cross-Origin-Resource-Policy", "same-origin");
+  response.set_header("Referrer-Policy", "no-referrer");
+  response.set_header("X-Content-Type-Options", "nosniff");
+}
+
+const char* TypeOf(std::string_view name) {
+  const std::string_view extension = name.substr(name.rfind('.') + 1);
+  if (extension == "html") return "text/html; charset=utf-8";
+  if (extension == "svg") return "image/svg+xml";
+  return extension == "css" ? "text/css; charset=utf-8" : "text/javascript; charset=utf-8";
+}
+
+bool AnswerFile(std::string_view name, httplib::Response& response) {
+  for (const PageFile& file : PageFiles()) {
+    if (file.name != (name.empty() ? "index.html" : name)) continue;
+    Answer(response, 200, std::string(file.contents), TypeOf(file.name));
+    return true;
+  }
+  return false;
+}
+
+bool AnswerApi(const Pages& pages, const httplib::Request& request, std::string_view what,
+               httplib::Response& response) {
+  std::map<std::string, std::string> query;
+  for (const auto& [name, value] : request.params) query.emplace(name, value);
+  const auto answer = pages.api ? pages.api(std::string(what), query) : std::nullopt;
+  if (answer) Answer(response, answer->status, answer->body, "application/json");
+  return answer.has_value();
+}
+
+// Of the status page: whether there is such a part of it.
+bool AnswerPart(const Pages& pages, const httplib::Request& request, httplib::Response& response) {
+  constexpr std::string_view kApi = "/api/";
+  const std::string_view path = request.path;
+  if (path.substr(0, kApi.size()) == kApi) return AnswerApi(pages, request, path.substr(kApi.size()), response);
+  return !path.empty() && path[0] == '/' && AnswerFile(path.substr(1), response);
+}
+
 void AnswerPage(const Pages& pages, const httplib::Request& request, httplib::Response& response) {
   if (request.method != "GET" && request.method != "HEAD") {
     response.set_header("Allow", "GET, HEAD");
@@ -35,7 +85,8 @@ void AnswerPage(const Pages& pages, const httplib::Request& request, httplib::Re
   if (request.path == "/readyz") {
     return pages.ready() ? Answer(response, 200, "ready\n") : Answer(response, 503, "not ready\n");
   }
-  Answer(response, 404, "there are /metrics, /healthz and /readyz\n");
+  SetPolicy(response);
+  if (!AnswerPart(pages, request, response)) Answer(response, 404, "there are /, /metrics, /healthz and /readyz\n");
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
-// What the server shows over HTTP: GET /metrics, /healthz and /readyz.
+// What the server shows over HTTP: GET /metrics, /healthz, /readyz, and the status page at / with what it asks for.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -10,10 +12,19 @@
 
 namespace kith::http {
 
+// An answer in JSON.
+struct JsonAnswer {
+  int status = 200;
+  std::string body;
+};
+
 // Called by the server's threads, several at once.
 struct Pages {
   std::function<std::string()> metrics;  // in Prometheus' text format
   std::function<bool()> ready;           // whether calls are taken now
+  // What the status page asks for at /api/<what>, with the query's parameters; nothing: there is no such thing.
+  std::function<std::optional<JsonAnswer>(const std::string& what, const std::map<std::string, std::string>& query)>
+      api;
 };
 
 // One request a connection. A client that is slow, or sends what is no request, costs one of a few threads for a short

@@ -198,8 +198,11 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
     if (!status.ok()) {
       CountFailed(block->trace, Kind::kRpc, status, context_.metrics.get());
       block->response.Clear();
+    } else {
+      LogIfSlow(block->trace, Kind::kRpc, options_->block.experiment, this->call_id(), context_.slow_log.get());
     }
     *block->response.mutable_status() = ToProto(status);
+    if (!status.ok()) AddCallId(this->call_id(), block->response.mutable_status());
     block->response.set_sequence(block->request.sequence());
     std::unique_lock<std::mutex> lock(mutex_);
     block->ready = true;

@@ -4,12 +4,14 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "server/base/clock.h"
 #include "server/engine/job.h"
 #include "server/experiments/traffic.h"
 #include "server/telemetry/metrics.h"
+#include "server/telemetry/slow_log.h"
 
 namespace kith::rpc {
 
@@ -32,6 +34,16 @@ inline void CountAnswered(const BlockTrace& trace, telemetry::Rpc rpc, telemetry
   Traffic::Count(&trace.traffic->rows, trace.rows);
   Traffic::Count(&trace.traffic->nanoseconds,
                  std::chrono::duration_cast<std::chrono::nanoseconds>(now - trace.received).count());
+}
+
+// For a block that is about to be answered with its result.
+inline void LogIfSlow(const BlockTrace& trace, telemetry::Rpc rpc, const std::string& experiment,
+                      const std::string& call_id, telemetry::SlowLog* log) {
+  const TimePoint now = Clock::now();
+  if (!log->IsSlow(now - trace.received)) return;
+  log->Log({rpc, experiment, call_id, trace.rows, trace.job.taken - trace.job.queued,
+            trace.job.computed - trace.job.taken, now - trace.received},
+           now);
 }
 
 // For a block that got no result.

@@ -9,10 +9,12 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/rpc/request_id.h"
 #include "server/rpc/status.h"
 #include "server/telemetry/metrics.h"
 
@@ -28,8 +30,9 @@ class CallGate {
   class Pass {
    public:
     telemetry::Rpc rpc() const { return rpc_; }
-    // To be told how the call ends, before its client hears of it.
-    void CountEnd(const grpc::Status& status) const { gate_->CountEnd(rpc_, status); }
+    const std::string& call_id() const { return call_id_; }
+    // To be told how the call ends, before its client hears of it. What the client is to hear.
+    grpc::Status End(const grpc::Status& status) const { return gate_->End(rpc_, call_id_, status); }
     // Nothing is left of the call.
     void reset() { gate_.reset(); }
 
@@ -38,19 +41,20 @@ class CallGate {
     struct Leaving {
       void operator()(CallGate* gate) const { gate->Leave(); }
     };
-    Pass(CallGate* gate, telemetry::Rpc rpc) : gate_(gate), rpc_(rpc) {}
+    Pass(CallGate* gate, telemetry::Rpc rpc, std::string call_id)
+        : gate_(gate), rpc_(rpc), call_id_(std::move(call_id)) {}
 
     std::unique_ptr<CallGate, Leaving> gate_;
     telemetry::Rpc rpc_;
+    std::string call_id_;
   };
 
   explicit CallGate(std::shared_ptr<telemetry::Metrics> metrics) : metrics_(std::move(metrics)) {}
 
-  // SHUTTING_DOWN after Close.
-  absl::StatusOr<Pass> Enter(telemetry::Rpc rpc);
-  void CountEnd(telemetry::Rpc rpc, const grpc::Status& status) const {
-    metrics_->CountCall(rpc, static_cast<absl::StatusCode>(status.error_code()));
-  }
+  // `call_id`: CallIdOf the call. SHUTTING_DOWN after Close.
+  absl::StatusOr<Pass> Enter(telemetry::Rpc rpc, const std::string& call_id);
+  // Counts the end of a call, and logs it where it is an error; gives the error with the call's id.
+  grpc::Status End(telemetry::Rpc rpc, const std::string& call_id, const grpc::Status& status) const;
 
   void Close();
 
@@ -77,12 +81,13 @@ class GatedCall : public Reactor {
 
   // In the place of gRPC's: this object may be gone when it returns.
   void Finish(const grpc::Status& status) {
-    pass_.CountEnd(status);
-    Reactor::Finish(status);
+    const grpc::Status end = pass_.End(status);
+    Reactor::Finish(end);
   }
 
  protected:
   telemetry::Rpc rpc() const { return pass_.rpc(); }
+  const std::string& call_id() const { return pass_.call_id(); }
 
  private:
   const CallGate::Pass pass_;
@@ -98,12 +103,11 @@ class RefusedCall : public Reactor {
 
 // The reactor that `make(pass)` gives, or one that refuses the call.
 template <typename Reactor, typename Make>
-Reactor* Admit(CallGate* gate, telemetry::Rpc rpc, Make make) {
-  auto pass = gate->Enter(rpc);
+Reactor* Admit(CallGate* gate, telemetry::Rpc rpc, const grpc::CallbackServerContext& call, Make make) {
+  const std::string call_id = CallIdOf(call);
+  auto pass = gate->Enter(rpc, call_id);
   if (pass.ok()) return make(*std::move(pass));
-  const grpc::Status status = ToGrpc(pass.status());
-  gate->CountEnd(rpc, status);
-  return new RefusedCall<Reactor>(status);
+  return new RefusedCall<Reactor>(gate->End(rpc, call_id, ToGrpc(pass.status())));
 }
 
 }  // namespace kith::rpc

@@ -12,6 +12,7 @@
 #include "server/experiments/trainer.h"
 #include "server/storage/store.h"
 #include "server/telemetry/metrics.h"
+#include "server/telemetry/slow_log.h"
 
 namespace kith::rpc {
 
@@ -33,6 +34,7 @@ struct Context {
   engine::Engine* engine;
   ThreadPool* pool;
   std::shared_ptr<telemetry::Metrics> metrics;
+  std::shared_ptr<telemetry::SlowLog> slow_log;
   ServerFacts facts;
 };
 

@@ -15,6 +15,7 @@
 #include "server/rpc/restore_call.h"
 #include "server/rpc/status.h"
 #include "server/rpc/tune_call.h"
+#include "server/telemetry/log.h"
 
 namespace kith::rpc {
 
@@ -90,20 +91,22 @@ void FillServerInfo(const Context& context, v1::GetServerInfoResponse* response)
   response->set_memory_reserved_bytes(context.trainer->budget()->used());
   response->set_experiments(counts.all());
   response->set_resident_experiments(counts.resident);
+  response->set_log_level(telemetry::LogLevel());
   for (const auto& reading : context.metrics->BlockHistograms()) AddHistogram(reading, response);
 }
 
 }  // namespace
 
 template <typename Body>
-grpc::ServerUnaryReactor* ExperimentsService::InPool(Rpc rpc, Body body) {
+grpc::ServerUnaryReactor* ExperimentsService::InPool(Rpc rpc, const grpc::CallbackServerContext& call, Body body) {
   return Admit<grpc::ServerUnaryReactor>(
-      gate_, rpc, [&](CallGate::Pass pass) { return new PoolCall(context_.pool, std::move(pass), body); });
+      gate_, rpc, call, [&](CallGate::Pass pass) { return new PoolCall(context_.pool, std::move(pass), body); });
 }
 
 template <typename Response, typename Change>
-grpc::ServerUnaryReactor* ExperimentsService::Changed(Rpc rpc, Response* response, Change change) {
-  return Admit<grpc::ServerUnaryReactor>(gate_, rpc, [&](CallGate::Pass pass) {
+grpc::ServerUnaryReactor* ExperimentsService::Changed(Rpc rpc, const grpc::CallbackServerContext& call,
+                                                      Response* response, Change change) {
+  return Admit<grpc::ServerUnaryReactor>(gate_, rpc, call, [&](CallGate::Pass pass) {
     return new RegistryCall(std::move(pass), [&](const auto& end) {
       change([end, response](const absl::StatusOr<experiments::Description>& result) {
         if (result.ok()) *response->mutable_experiment() = ToProto(*result);
@@ -114,87 +117,91 @@ grpc::ServerUnaryReactor* ExperimentsService::Changed(Rpc rpc, Response* respons
 }
 
 template <typename Response, typename Messages>
-grpc::ServerWriteReactor<Response>* ExperimentsService::Download(Rpc rpc, const std::string& experiment,
+grpc::ServerWriteReactor<Response>* ExperimentsService::Download(Rpc rpc, const grpc::CallbackServerContext& call,
+                                                                 const std::string& experiment,
                                                                  const Messages& messages) {
-  return Admit<grpc::ServerWriteReactor<Response>>(gate_, rpc, [&](CallGate::Pass pass) {
+  return Admit<grpc::ServerWriteReactor<Response>>(gate_, rpc, call, [&](CallGate::Pass pass) {
     return new DownloadCall<Response>(context_, std::move(pass), experiment, messages);
   });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::List(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* ExperimentsService::List(grpc::CallbackServerContext* call,
                                                    const v1::ListExperimentsRequest* request,
                                                    v1::ListExperimentsResponse* response) {
-  return InPool(Rpc::kList, [=] { return ListPage(*context_.registry, *request, response); });
+  return InPool(Rpc::kList, *call, [=] { return ListPage(*context_.registry, *request, response); });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Get(grpc::CallbackServerContext*, const v1::GetExperimentRequest* request,
+grpc::ServerUnaryReactor* ExperimentsService::Get(grpc::CallbackServerContext* call,
+                                                  const v1::GetExperimentRequest* request,
                                                   v1::GetExperimentResponse* response) {
-  return InPool(Rpc::kGet, [=] {
+  return InPool(Rpc::kGet, *call, [=] {
     const auto description = context_.registry->Describe(request->name());
     if (description.ok()) *response->mutable_experiment() = ToProto(*description);
     return description.status();
   });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Delete(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* ExperimentsService::Delete(grpc::CallbackServerContext* call,
                                                      const v1::DeleteExperimentRequest* request,
                                                      v1::DeleteExperimentResponse*) {
-  return Admit<grpc::ServerUnaryReactor>(gate_, Rpc::kDelete, [&](CallGate::Pass pass) {
+  return Admit<grpc::ServerUnaryReactor>(gate_, Rpc::kDelete, *call, [&](CallGate::Pass pass) {
     return new RegistryCall(std::move(pass), [&](const auto& end) { context_.registry->Delete(request->name(), end); });
   });
 }
 
 grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>* ExperimentsService::Import(
-    grpc::CallbackServerContext*) {
+    grpc::CallbackServerContext* call) {
   using Reactor = grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>;
-  return Admit<Reactor>(gate_, Rpc::kImport,
+  return Admit<Reactor>(gate_, Rpc::kImport, *call,
                         [&](CallGate::Pass pass) { return new ImportCall(context_, std::move(pass)); });
 }
 
-grpc::ServerWriteReactor<v1::ExportResponse>* ExperimentsService::Export(grpc::CallbackServerContext*,
+grpc::ServerWriteReactor<v1::ExportResponse>* ExperimentsService::Export(grpc::CallbackServerContext* call,
                                                                          const v1::ExportRequest* request) {
-  return Download<v1::ExportResponse>(Rpc::kExport, request->name(), ExportMessages(context_, request->name()));
+  return Download<v1::ExportResponse>(Rpc::kExport, *call, request->name(), ExportMessages(context_, request->name()));
 }
 
-grpc::ServerWriteReactor<v1::GetFramesResponse>* ExperimentsService::GetFrames(grpc::CallbackServerContext*,
+grpc::ServerWriteReactor<v1::GetFramesResponse>* ExperimentsService::GetFrames(grpc::CallbackServerContext* call,
                                                                                const v1::GetFramesRequest* request) {
-  return Download<v1::GetFramesResponse>(Rpc::kGetFrames, request->name(), FrameMessages(*request));
+  return Download<v1::GetFramesResponse>(Rpc::kGetFrames, *call, request->name(), FrameMessages(*request));
 }
 
-grpc::ServerWriteReactor<v1::TuneResponse>* ExperimentsService::Tune(grpc::CallbackServerContext*,
+grpc::ServerWriteReactor<v1::TuneResponse>* ExperimentsService::Tune(grpc::CallbackServerContext* call,
                                                                      const v1::TuneRequest* request) {
   using Reactor = grpc::ServerWriteReactor<v1::TuneResponse>;
-  return Admit<Reactor>(gate_, Rpc::kTune, [&](CallGate::Pass pass) {
+  return Admit<Reactor>(gate_, Rpc::kTune, *call, [&](CallGate::Pass pass) {
     return new TuneCall(context_, std::move(pass), &tunings_, request);
   });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Load(grpc::CallbackServerContext*, const v1::LoadRequest* request,
+grpc::ServerUnaryReactor* ExperimentsService::Load(grpc::CallbackServerContext* call, const v1::LoadRequest* request,
                                                    v1::LoadResponse* response) {
-  return Changed(Rpc::kLoad, response, [=](const auto& done) { context_.registry->Load(request->name(), done); });
+  return Changed(Rpc::kLoad, *call, response,
+                 [=](const auto& done) { context_.registry->Load(request->name(), done); });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Unload(grpc::CallbackServerContext*, const v1::UnloadRequest* request,
-                                                     v1::UnloadResponse* response) {
-  return Changed(Rpc::kUnload, response, [=](const auto& done) { done(context_.registry->Unload(request->name())); });
+grpc::ServerUnaryReactor* ExperimentsService::Unload(grpc::CallbackServerContext* call,
+                                                     const v1::UnloadRequest* request, v1::UnloadResponse* response) {
+  return Changed(Rpc::kUnload, *call, response,
+                 [=](const auto& done) { done(context_.registry->Unload(request->name())); });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Pin(grpc::CallbackServerContext*, const v1::PinRequest* request,
+grpc::ServerUnaryReactor* ExperimentsService::Pin(grpc::CallbackServerContext* call, const v1::PinRequest* request,
                                                   v1::PinResponse* response) {
-  return Changed(Rpc::kPin, response,
+  return Changed(Rpc::kPin, *call, response,
                  [=](const auto& done) { context_.registry->SetPinned(request->name(), true, done); });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Unpin(grpc::CallbackServerContext*, const v1::UnpinRequest* request,
+grpc::ServerUnaryReactor* ExperimentsService::Unpin(grpc::CallbackServerContext* call, const v1::UnpinRequest* request,
                                                     v1::UnpinResponse* response) {
-  return Changed(Rpc::kUnpin, response,
+  return Changed(Rpc::kUnpin, *call, response,
                  [=](const auto& done) { context_.registry->SetPinned(request->name(), false, done); });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Generations(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* ExperimentsService::Generations(grpc::CallbackServerContext* call,
                                                           const v1::GenerationsRequest* request,
                                                           v1::GenerationsResponse* response) {
-  return InPool(Rpc::kGenerations, [=] {
+  return InPool(Rpc::kGenerations, *call, [=] {
     const auto known = context_.registry->Describe(request->name());
     if (!known.ok()) return known.status();
     const auto generations = context_.store->Generations(request->name());
@@ -206,35 +213,45 @@ grpc::ServerUnaryReactor* ExperimentsService::Generations(grpc::CallbackServerCo
   });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Rollback(grpc::CallbackServerContext*, const v1::RollbackRequest* request,
+grpc::ServerUnaryReactor* ExperimentsService::Rollback(grpc::CallbackServerContext* call,
+                                                       const v1::RollbackRequest* request,
                                                        v1::RollbackResponse* response) {
   std::optional<int64_t> to;
   if (request->has_to()) to = request->to();
-  return Changed(Rpc::kRollback, response,
+  return Changed(Rpc::kRollback, *call, response,
                  [=](const auto& done) { context_.registry->Rollback(request->name(), to, done); });
 }
 
-grpc::ServerWriteReactor<v1::BackupResponse>* ExperimentsService::Backup(grpc::CallbackServerContext*,
+grpc::ServerWriteReactor<v1::BackupResponse>* ExperimentsService::Backup(grpc::CallbackServerContext* call,
                                                                          const v1::BackupRequest*) {
   using Reactor = grpc::ServerWriteReactor<v1::BackupResponse>;
-  return Admit<Reactor>(gate_, Rpc::kBackup,
+  return Admit<Reactor>(gate_, Rpc::kBackup, *call,
                         [&](CallGate::Pass pass) { return new BackupCall(context_, &backups_, std::move(pass)); });
 }
 
-grpc::ServerReadReactor<v1::RestoreRequest>* ExperimentsService::Restore(grpc::CallbackServerContext*,
+grpc::ServerReadReactor<v1::RestoreRequest>* ExperimentsService::Restore(grpc::CallbackServerContext* call,
                                                                          v1::RestoreResponse* response) {
   using Reactor = grpc::ServerReadReactor<v1::RestoreRequest>;
-  return Admit<Reactor>(gate_, Rpc::kRestore, [&](CallGate::Pass pass) {
+  return Admit<Reactor>(gate_, Rpc::kRestore, *call, [&](CallGate::Pass pass) {
     return new RestoreCall(context_, &backups_, response, std::move(pass));
   });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::GetServerInfo(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* ExperimentsService::GetServerInfo(grpc::CallbackServerContext* call,
                                                             const v1::GetServerInfoRequest*,
                                                             v1::GetServerInfoResponse* response) {
-  return InPool(Rpc::kGetServerInfo, [=] {
+  return InPool(Rpc::kGetServerInfo, *call, [=] {
     FillServerInfo(context_, response);
     return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* ExperimentsService::SetLogLevel(grpc::CallbackServerContext* call,
+                                                          const v1::SetLogLevelRequest* request,
+                                                          v1::SetLogLevelResponse* response) {
+  return InPool(Rpc::kSetLogLevel, *call, [=] {
+    response->set_previous(telemetry::LogLevel());
+    return telemetry::SetLogLevel(request->level());
   });
 }
 

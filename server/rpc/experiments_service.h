@@ -49,6 +49,8 @@ class ExperimentsService : public v1::Experiments::CallbackService {
                                                        v1::RestoreResponse* response) override;
   grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* call, const v1::GetServerInfoRequest* request,
                                           v1::GetServerInfoResponse* response) override;
+  grpc::ServerUnaryReactor* SetLogLevel(grpc::CallbackServerContext* call, const v1::SetLogLevelRequest* request,
+                                        v1::SetLogLevelResponse* response) override;
 
   // Ends the tunings that run; no more are let in.
   void Drain() { tunings_.DrainAll(); }
@@ -58,16 +60,17 @@ class ExperimentsService : public v1::Experiments::CallbackService {
 
   // Runs `body`, which returns an absl::Status, in the pool and ends the call with its result.
   template <typename Body>
-  grpc::ServerUnaryReactor* InPool(telemetry::Rpc rpc, Body body);
+  grpc::ServerUnaryReactor* InPool(telemetry::Rpc rpc, const grpc::CallbackServerContext& call, Body body);
 
   // Calls `change(done)`, and ends the call with the experiment that `done` is told of, or with the error.
   template <typename Response, typename Change>
-  grpc::ServerUnaryReactor* Changed(telemetry::Rpc rpc, Response* response, Change change);
+  grpc::ServerUnaryReactor* Changed(telemetry::Rpc rpc, const grpc::CallbackServerContext& call, Response* response,
+                                    Change change);
 
   // Answers with the messages that `messages` makes of the experiment's generation, see DownloadCall.
   template <typename Response, typename Messages>
-  grpc::ServerWriteReactor<Response>* Download(telemetry::Rpc rpc, const std::string& experiment,
-                                               const Messages& messages);
+  grpc::ServerWriteReactor<Response>* Download(telemetry::Rpc rpc, const grpc::CallbackServerContext& call,
+                                               const std::string& experiment, const Messages& messages);
 
   const Context context_;
   CallGate* const gate_;

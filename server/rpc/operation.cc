@@ -29,6 +29,7 @@ absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions
   const auto queries = QueriesOf(frames, block.job.index->dimension(), context.limits);
   if (!queries.ok()) return queries.status();
   block.job.queries = *queries;
+  if (call->trace->traffic->live.IsWatched()) call->trace->traffic->live.Note(*queries, call->trace->received);
   call->trace->rows = queries->rows;
   block.job.times = &call->trace->job;
   block.job.deadline = call->deadline;

@@ -8,16 +8,17 @@
 
 namespace kith::rpc {
 
-grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>* RetrievalService::Train(grpc::CallbackServerContext*) {
+grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>* RetrievalService::Train(
+    grpc::CallbackServerContext* call) {
   using Reactor = grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>;
-  return Admit<Reactor>(gate_, telemetry::Rpc::kTrain,
+  return Admit<Reactor>(gate_, telemetry::Rpc::kTrain, *call,
                         [&](CallGate::Pass pass) { return new TrainCall(context_, std::move(pass)); });
 }
 
-grpc::ServerReadReactor<v1::AddRequest>* RetrievalService::Add(grpc::CallbackServerContext*,
+grpc::ServerReadReactor<v1::AddRequest>* RetrievalService::Add(grpc::CallbackServerContext* call,
                                                                v1::AddResponse* response) {
   using Reactor = grpc::ServerReadReactor<v1::AddRequest>;
-  return Admit<Reactor>(gate_, telemetry::Rpc::kAdd,
+  return Admit<Reactor>(gate_, telemetry::Rpc::kAdd, *call,
                         [&](CallGate::Pass pass) { return new AddCall(context_, response, std::move(pass)); });
 }
 
@@ -28,8 +29,8 @@ grpc::ServerUnaryReactor* RetrievalService::Search(grpc::CallbackServerContext* 
     if (!options.ok()) return options.status();
     return StartSearch(context_, *options, request->frames(), std::move(block), response);
   };
-  return Admit<grpc::ServerUnaryReactor>(gate_, telemetry::Rpc::kSearch, [&](CallGate::Pass pass) {
-    return new UnaryCall(context_, call, std::move(pass), start);
+  return Admit<grpc::ServerUnaryReactor>(gate_, telemetry::Rpc::kSearch, *call, [&](CallGate::Pass pass) {
+    return new UnaryCall(context_, call, request->experiment(), std::move(pass), start);
   });
 }
 
@@ -40,8 +41,8 @@ grpc::ServerUnaryReactor* RetrievalService::Expand(grpc::CallbackServerContext* 
     if (!options.ok()) return options.status();
     return StartExpand(context_, *options, request->frames(), std::move(block), response);
   };
-  return Admit<grpc::ServerUnaryReactor>(gate_, telemetry::Rpc::kExpand, [&](CallGate::Pass pass) {
-    return new UnaryCall(context_, call, std::move(pass), start);
+  return Admit<grpc::ServerUnaryReactor>(gate_, telemetry::Rpc::kExpand, *call, [&](CallGate::Pass pass) {
+    return new UnaryCall(context_, call, request->experiment(), std::move(pass), start);
   });
 }
 
@@ -49,7 +50,7 @@ template <typename Kind>
 grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>* RetrievalService::OpenStream(
     grpc::CallbackServerContext* call) {
   using Reactor = grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>;
-  return Admit<Reactor>(gate_, Kind::kRpc, [&](CallGate::Pass pass) {
+  return Admit<Reactor>(gate_, Kind::kRpc, *call, [&](CallGate::Pass pass) {
     return new BlockStream<Kind>(context_, &streams_, SourceOf(*call), std::move(pass));
   });
 }

@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "server/base/guard.h"
@@ -17,11 +18,13 @@
 namespace kith::rpc {
 
 // Deletes itself when the call is over. `start` gets the deadline and the rest of a BlockCall and starts the block.
+// `experiment`, that of the request, stays as long as the call.
 class UnaryCall : public GatedCall<grpc::ServerUnaryReactor> {
  public:
   template <typename Start>
-  UnaryCall(const Context& context, grpc::CallbackServerContext* call_context, CallGate::Pass pass, Start&& start)
-      : GatedCall(std::move(pass)), metrics_(context.metrics) {
+  UnaryCall(const Context& context, grpc::CallbackServerContext* call_context, const std::string& experiment,
+            CallGate::Pass pass, Start&& start)
+      : GatedCall(std::move(pass)), metrics_(context.metrics), slow_log_(*context.slow_log), experiment_(experiment) {
     trace_.received = Clock::now();
     BlockCall call;
     call.trace = &trace_;
@@ -45,6 +48,7 @@ class UnaryCall : public GatedCall<grpc::ServerUnaryReactor> {
       CountFailed(trace_, rpc(), status, metrics_.get());
       return Finish(ToGrpc(status));
     }
+    LogIfSlow(trace_, rpc(), experiment_, call_id(), &slow_log_);
     // After Finish this object may be gone.
     const auto metrics = metrics_;
     const BlockTrace trace = trace_;
@@ -56,6 +60,8 @@ class UnaryCall : public GatedCall<grpc::ServerUnaryReactor> {
   void OnDone() override { delete this; }
 
   const std::shared_ptr<telemetry::Metrics> metrics_;
+  telemetry::SlowLog& slow_log_;
+  const std::string& experiment_;
   BlockTrace trace_;
 };
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/telemetry/log.h"
 
 namespace kith::telemetry {
 namespace {
@@ -18,12 +19,6 @@ using Json = nlohmann::ordered_json;
 
 std::string TimeOf(const spdlog::details::log_msg& entry) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::FromChrono(entry.time), absl::UTCTimeZone());
-}
-
-std::string LevelOf(const spdlog::details::log_msg& entry) {
-  if (entry.level == spdlog::level::warn) return "warn";  // spdlog's own name for it is "warning"
-  const auto name = spdlog::level::to_string_view(entry.level);
-  return std::string(name.data(), name.size());
 }
 
 std::string MessageOf(const spdlog::details::log_msg& entry) { return {entry.payload.data(), entry.payload.size()}; }
@@ -54,15 +49,23 @@ std::vector<std::pair<std::string, std::string>> TextReplacements() {
   return replacements;
 }
 
+std::string RequestSuffix() {
+  const absl::string_view id = LogsRequest::Current();
+  return id.empty() ? "" : absl::StrCat(" request=", id);
+}
+
 std::string TextLine(const spdlog::details::log_msg& entry) {
   static const auto& replacements = *new std::vector<std::pair<std::string, std::string>>(TextReplacements());
   const std::string quoted = Dump(MessageOf(entry), false);
-  return absl::StrCat(TimeOf(entry), " ", LevelOf(entry), " ",
-                      absl::StrReplaceAll(absl::string_view(quoted).substr(1, quoted.size() - 2), replacements), "\n");
+  return absl::StrCat(TimeOf(entry), " ", LevelName(entry.level), " ",
+                      absl::StrReplaceAll(absl::string_view(quoted).substr(1, quoted.size() - 2), replacements),
+                      RequestSuffix(), "\n");
 }
 
 std::string JsonLine(const spdlog::details::log_msg& entry) {
-  return Dump({{"time", TimeOf(entry)}, {"level", LevelOf(entry)}, {"message", MessageOf(entry)}}, true) + "\n";
+  Json json = {{"time", TimeOf(entry)}, {"level", LevelName(entry.level)}, {"message", MessageOf(entry)}};
+  if (const absl::string_view id = LogsRequest::Current(); !id.empty()) json["request_id"] = std::string(id);
+  return Dump(json, true) + "\n";
 }
 
 class Formatter : public spdlog::formatter {
@@ -81,6 +84,12 @@ class Formatter : public spdlog::formatter {
 };
 
 }  // namespace
+
+std::string LevelName(spdlog::level::level_enum level) {
+  if (level == spdlog::level::warn) return "warn";  // spdlog's own name for it is "warning"
+  const auto name = spdlog::level::to_string_view(level);
+  return std::string(name.data(), name.size());
+}
 
 std::unique_ptr<spdlog::formatter> TextFormatter() { return std::make_unique<Formatter>(TextLine); }
 std::unique_ptr<spdlog::formatter> JsonFormatter() { return std::make_unique<Formatter>(JsonLine); }

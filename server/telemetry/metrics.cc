@@ -203,6 +203,11 @@ BlockFailure Metrics::CountFailedBlock(const absl::Status& status) {
   return BlockFailure::kRefused;
 }
 
+FailedBlocks Metrics::ReadFailedBlocks() const {
+  const auto read = [](const Counter& counter) { return static_cast<int64_t>(counter.Value()); };
+  return {read(series_->late), read(series_->refused_overloaded) + read(series_->refused_memory)};
+}
+
 void Metrics::CountLoad(LoadOutcome outcome) {
   switch (outcome) {
     case LoadOutcome::kOk:

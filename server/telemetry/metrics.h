@@ -44,6 +44,11 @@ struct HistogramReading {
 // Why a block got no result.
 enum class BlockFailure { kLate, kRefused, kOther };
 
+struct FailedBlocks {
+  int64_t late = 0;
+  int64_t refused = 0;
+};
+
 enum class LoadOutcome { kOk, kDegraded, kFailed };
 
 // Thread-safe. What is called for every block takes no lock but those of the histograms, which are held for the adding
@@ -74,6 +79,9 @@ class Metrics {
   void CountTraining(const absl::Status& status);
   void CountImport(const absl::Status& status);
   void CountFold(const absl::Status& status);
+
+  // Of those that CountFailedBlock was told of.
+  FailedBlocks ReadFailedBlocks() const;
 
   // All of it in Prometheus' text format, version 0.0.4.
   std::string Text(const Levels& levels) const;

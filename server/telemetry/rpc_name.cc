@@ -48,6 +48,8 @@ std::string_view RpcName(Rpc rpc) {
       return "Restore";
     case Rpc::kGetServerInfo:
       return "GetServerInfo";
+    case Rpc::kSetLogLevel:
+      return "SetLogLevel";
   }
   return "";
 }

@@ -28,9 +28,10 @@ enum class Rpc {
   kBackup,
   kRestore,
   kGetServerInfo,
+  kSetLogLevel,
 };
 
-inline constexpr int kRpcs = static_cast<int>(Rpc::kGetServerInfo) + 1;
+inline constexpr int kRpcs = static_cast<int>(Rpc::kSetLogLevel) + 1;
 
 // As in the .proto files: "StreamExpand".
 std::string_view RpcName(Rpc rpc);

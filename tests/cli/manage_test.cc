@@ -38,6 +38,17 @@ class ManageCommandsTest : public AppTest {
   const std::string tar_ = folder_.path() + "/voices.tar";
 };
 
+TEST_F(ManageCommandsTest, LogLevelTellsAndChangesWhatTheServerLogs) {
+  EXPECT_EQ(Call({"log-level"}).out, "info\n");
+  const Result changed = Call({"log-level", "debug"});
+  EXPECT_EQ(changed.exit_code, kDone);
+  EXPECT_THAT(changed.out, AllOf(HasSubstr("debug"), HasSubstr("it was info")));
+  EXPECT_EQ(Call({"log-level", "--json"}).json(), (Json{{"level", "debug"}}));
+  EXPECT_EQ(Call({"--json", "log-level", "warn"}).json(), (Json{{"level", "warn"}, {"previous", "debug"}}));
+  EXPECT_EQ(Call({"log-level", "loud"}).exit_code, kWrongUsage);
+  EXPECT_EQ(server_.experiments.log_level, "warn");
+}
+
 TEST_F(ManageCommandsTest, ShowSaysWhereTheVoiceIs) {
   EXPECT_THAT(Call({"show", "a"}).out,
               AllOf(HasSubstr("\nmemory:     1.0 MiB\n"), HasSubstr("\npinned:     no\n"),

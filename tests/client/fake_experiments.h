@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "grpcpp/grpcpp.h"
 #include "kith/v1/experiments.grpc.pb.h"
@@ -180,8 +181,16 @@ class FakeExperiments : public v1::Experiments::Service {
     for (const uint64_t count : {4, 2, 1}) histogram->add_counts(count);
     histogram->set_sum(160);
     histogram->set_count(7);
+    response->set_log_level(log_level);
     return grpc::Status::OK;
   }
+
+  grpc::Status SetLogLevel(grpc::ServerContext*, const v1::SetLogLevelRequest* request,
+                           v1::SetLogLevelResponse* response) override {
+    response->set_previous(std::exchange(log_level, request->level()));
+    return grpc::Status::OK;
+  }
+  std::string log_level = "info";
 
  private:
   static v1::TuneCandidate* AddCandidate(v1::TuneResponse* response, const std::string& factory, double recall,

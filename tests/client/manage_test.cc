@@ -90,6 +90,14 @@ TEST(ManageTest, TheServerSaysWhatItIsAndWhereTheTimeOfItsBlocksWent) {
   EXPECT_EQ(histogram.count, 7);
 }
 
+TEST(ManageTest, WhatTheServerLogsIsToldAndChanged) {
+  FakeServer server;
+  Client client(To(server));
+  EXPECT_EQ(client.GetServerInfo()->log_level, "info");
+  EXPECT_EQ(*client.SetLogLevel("debug"), "info");
+  EXPECT_EQ(client.GetServerInfo()->log_level, "debug");
+}
+
 TEST(ManageTest, ADegradedVoiceThatWasNotUsedYetSaysSo) {
   FakeServer server;
   server.experiments.degraded = "generation 3 is damaged";

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -141,6 +142,54 @@ TEST_F(MetricsTest, ReadyUntilTheDrainBeginsAndAliveUntilItEnds) {
   gate.set_value();
   training.get();
   EXPECT_EQ(server_->Wait(), 0);
+}
+
+nlohmann::json Body(const std::string& answer) {
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 "));
+  return nlohmann::json::parse(answer.substr(answer.find("\r\n\r\n") + 4));
+}
+
+TEST_F(MetricsTest, TheStatusPageIsToldOfVoicesTheirMapsAndWhatTheyAreAskedFor) {
+  Start();
+  EXPECT_THAT(Get("/"), HasSubstr("<title>Kith</title>"));
+  EXPECT_TRUE(Body(Get("/api/status"))["voices"].empty());
+  KithJson({"train", "bob", GenerateFrames(100, 3)});
+  const std::string name = "<b>anna & \"co\"";
+  KithJson({"train", name, GenerateFrames(300)});
+  nlohmann::json status = Body(Get("/api/status"));
+  EXPECT_EQ(status["ready"], true);
+  EXPECT_EQ(status["experiments"]["all"], 2);
+  EXPECT_EQ(status["experiments"]["rows"], 400);
+  ASSERT_EQ(status["voices"].size(), 2);
+  const nlohmann::json& voice = status["voices"][0];
+  EXPECT_EQ(voice["name"], name);
+  EXPECT_EQ(voice["state"], "ready");
+  EXPECT_EQ(voice["rows"], 300);
+  EXPECT_EQ(voice["dimension"], 32);
+  EXPECT_EQ(voice["generation"], 1);
+  EXPECT_EQ(voice["resident"], true);
+  EXPECT_GT(voice["recall"], 0.5);
+  EXPECT_EQ(voice["searched"], 0);
+
+  const std::string query = "?voice=%3Cb%3Eanna+%26+%22co%22";
+  nlohmann::json map;
+  testing::WaitUntil([&] { return (map = Body(Get("/api/map" + query)))["state"] == "ready"; });
+  EXPECT_EQ(map["sampled"], 300);
+  EXPECT_EQ(map["points"].get<std::string>().size(), 300 * 4 * 4 / 3) << "two numbers of 16 bits each in base64";
+  EXPECT_TRUE(Body(Get("/api/live" + query))["blocks"].empty());
+  KithJson({"search", name, std::filesystem::directory_iterator(GenerateFrames(60, 4))->path().string()});
+  const nlohmann::json blocks = Body(Get("/api/live" + query + "&after=0"))["blocks"];
+  ASSERT_EQ(blocks.size(), 1);
+  EXPECT_EQ(blocks[0]["number"], 1);
+  EXPECT_TRUE(Body(Get("/api/live" + query + "&after=1"))["blocks"].empty());
+  testing::WaitUntil([&] { return Body(Get("/api/status"))["voices"][0]["searched"] == 60; });
+
+  KithJson({"unload", "bob"});
+  EXPECT_EQ(Body(Get("/api/map?voice=bob"))["state"], "not_in_memory");
+  EXPECT_THAT(Get("/api/map?voice=nobody"), StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(Get("/api/live?voice=nobody"), StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(Get("/api/live" + query + "&after=x"), StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(Get("/api/nothing"), StartsWith("HTTP/1.1 404 "));
 }
 
 TEST_F(EndToEnd, NothingIsServedOverHttpUnlessAsked) {

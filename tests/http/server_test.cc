@@ -6,9 +6,12 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <map>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/base/status.h"
@@ -32,6 +35,7 @@ class ServerTest : public ::testing::Test {
     Pages pages;
     pages.metrics = [this] { return metrics_(); };
     pages.ready = [this] { return ready_.load(); };
+    pages.api = api_;
     auto server = Server::Start("127.0.0.1", 0, pages, limits);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -41,6 +45,7 @@ class ServerTest : public ::testing::Test {
 
   std::function<std::string()> metrics_ = [] { return "kith_queue_rows 0\n"; };
   std::atomic<bool> ready_{true};
+  decltype(Pages::api) api_;
   std::unique_ptr<Server> server_;
 };
 
@@ -62,13 +67,43 @@ TEST_F(ServerTest, IsReadyOnlyWhileCallsAreTaken) {
 
 TEST_F(ServerTest, WhatThereIsNotIsNotFoundAndNothingCanBeChanged) {
   Start();
-  for (const char* path : {"/", "/metrics/", "/../etc/passwd", "/healthz%00", "//metrics", "*"}) {
+  for (const char* path : {"/metrics/", "/index.html/", "/page/index.html", "/api", "/api/status", "/../etc/passwd",
+                           "/healthz%00", "//metrics", "*"}) {
     EXPECT_THAT(Get(port(), path), StartsWith("HTTP/1.1 404 ")) << path;
   }
   for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS"}) {
     EXPECT_THAT(Ask(port(), std::string(method) + " /metrics HTTP/1.1\r\nContent-Length: 0\r\n\r\n"),
                 AllOf(StartsWith("HTTP/1.1 405 "), HasSubstr("Allow: GET, HEAD")));
   }
+}
+
+TEST_F(ServerTest, ThePageComesWithAllItsFilesAndNothingFromElsewhere) {
+  Start();
+  const std::string page = Get(port(), "/");
+  EXPECT_THAT(page, AllOf(StartsWith("HTTP/1.1 200 "), HasSubstr("Content-Type: text/html; charset=utf-8\r\n"),
+                          HasSubstr("Content-Security-Policy: default-src 'none'; script-src 'self';"),
+                          HasSubstr("X-Content-Type-Options: nosniff\r\n"), HasSubstr("<h1>Kith</h1>")));
+  EXPECT_EQ(Get(port(), "/index.html"), page);
+  const std::pair<const char*, const char*> files[] = {
+      {"/main.js", "text/javascript"}, {"/style.css", "text/css"}, {"/icon.svg", "image/svg+xml"}};
+  for (const auto& [path, type] : files) {
+    EXPECT_THAT(page, HasSubstr("\"" + std::string(path + 1) + "\""));
+    EXPECT_THAT(Get(port(), path), AllOf(StartsWith("HTTP/1.1 200 "), HasSubstr(std::string("Content-Type: ") + type)));
+  }
+}
+
+TEST_F(ServerTest, WhatThePageAsksForIsAnsweredInJson) {
+  api_ = [](const std::string& what, const std::map<std::string, std::string>& query) -> std::optional<JsonAnswer> {
+    if (what != "map") return std::nullopt;
+    return JsonAnswer{query.at("voice") == "a & b/ä" ? 200 : 404, "{\"n\": 1}"};
+  };
+  Start();
+  EXPECT_THAT(Get(port(), "/api/map?voice=a+%26%20b%2F%C3%A4"),
+              AllOf(StartsWith("HTTP/1.1 200 "), HasSubstr("Content-Type: application/json\r\n"),
+                    HasSubstr("Cache-Control: no-store\r\n"), EndsWith("{\"n\": 1}")));
+  EXPECT_THAT(Get(port(), "/api/map?voice=b"), StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(Get(port(), "/api/other"), StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(Get(port(), "/api/map"), StartsWith("HTTP/1.1 500 ")) << "an exception";
 }
 
 TEST_F(ServerTest, HeadIsAnsweredWithoutThePage) {

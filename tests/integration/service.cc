@@ -53,6 +53,7 @@ Service::Service(const std::string& data_dir, const ServiceOptions& options)
                                           &engine_,
                                           &pool_,
                                           metrics_,
+                                          options.slow_log,
                                           {"0.0.0-test", options.engine.threads, absl::Now()}},
                                          "127.0.0.1:0"))) {}
 

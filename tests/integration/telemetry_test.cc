@@ -1,5 +1,9 @@
 // What the server tells of itself: GetServerInfo, and what it counts on the way of blocks and calls.
+#include <future>
+
 #include "server/base/clock.h"
+#include "server/telemetry/log.h"
+#include "server/telemetry/slow_log.h"
 #include "tests/integration/fixture.h"
 
 namespace kith::testing {
@@ -163,6 +167,70 @@ TEST_F(TelemetryTest, WhatIsDoneIsCountedForEachExperimentThroughItsGenerations)
   EXPECT_EQ(counted()[0].late + counted()[0].refused, 0);
   ASSERT_TRUE(client().Delete("anna").ok());
   EXPECT_TRUE(counted().empty());
+}
+
+TEST_F(TelemetryTest, AnErrorNamesItsCallAsTheClientDidOrAsTheServerDoes) {
+  Train("voice", frames_);
+  CallOptions call;
+  call.request_id = "trace/42";
+  EXPECT_EQ(ErrorRequestId(client().Search("nobody", View(block_), {}, call).status()), "trace/42");
+  EXPECT_EQ(ErrorRequestId(client().Get("nobody", call).status()), "trace/42");
+  EXPECT_EQ(ErrorRequestId(client().Unload("nobody", call).status()), "trace/42");
+  EXPECT_EQ(ErrorRequestId(Refusal(client().StreamExpand("nobody", {}, std::nullopt, call))), "trace/42");
+  auto stream = client().StreamExpand("voice", {}, std::nullopt, call);
+  ASSERT_TRUE(stream.ok());
+  ASSERT_TRUE((*stream)->Write(1, View(SpeechLike(3, 23))).ok());
+  EXPECT_EQ(ErrorRequestId((*stream)->Read()->value().status), "trace/42") << "of one block";
+
+  const std::string own = ErrorRequestId(client().Get("nobody").status());
+  EXPECT_THAT(own, ContainsRegex("^[0-9a-f]{16}$"));
+  EXPECT_NE(ErrorRequestId(client().Get("nobody").status()), own);
+  grpc::ClientContext context;
+  context.AddMetadata("x-request-id", "no id");
+  v1::GetExperimentRequest request;
+  v1::GetExperimentResponse response;
+  request.set_name("nobody");
+  const absl::Status status = ToStatus(experiments().Get(&context, request, &response));
+  EXPECT_THAT(ErrorRequestId(status), ContainsRegex("^[0-9a-f]{16}$"));
+}
+
+TEST_F(TelemetryTest, SlowBlocksAreLoggedWithTheirCall) {
+  options_.slow_log = std::make_shared<telemetry::SlowLog>(std::chrono::milliseconds(1));
+  Restart();
+  Train("voice", frames_);
+  HoldTheWorker();
+  ASSERT_TRUE(telemetry::SetUpLogging("info", "text").ok());
+  ::testing::internal::CaptureStderr();
+  auto slow = std::async(std::launch::async, [&] {
+    CallOptions call;
+    call.request_id = "trace/42";
+    return client().Search("voice", View(block_), {}, call).status();
+  });
+  WaitUntil([&] { return service().waiting_rows() == 16; });
+  const TimePoint waiting = Clock::now();
+  WaitUntil([&] { return SecondsSince(waiting) > 0.002; });
+  gate_->Open();
+  EXPECT_TRUE(slow.get().ok());
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, ContainsRegex(" warn slow Search of 'voice': [0-9.]+ ms, of that [0-9.]+ in the queue and [0-9.]+ "
+                                 "computing; 16 rows request=trace/42\n"));
+}
+
+TEST_F(TelemetryTest, WhatIsLoggedCanBeChangedWhileItRuns) {
+  ASSERT_TRUE(telemetry::SetUpLogging("info", "text").ok());
+  ::testing::internal::CaptureStderr();
+  CallOptions call;
+  call.request_id = "trace/1";
+  EXPECT_FALSE(client().Get("nobody", call).ok());
+  EXPECT_EQ(*client().SetLogLevel("debug"), "info");
+  EXPECT_EQ(Info().log_level, "debug");
+  call.request_id = "trace/2";
+  EXPECT_FALSE(client().Get("nobody", call).ok());
+  EXPECT_THAT(client().SetLogLevel("loud").status(), IsInvalid("BAD_PARAMETER", "'loud' is not one of trace"));
+  EXPECT_EQ(*client().SetLogLevel("info"), "debug");
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, ContainsRegex(" debug Get failed: there is no experiment 'nobody'.* request=trace/2\n"));
+  EXPECT_EQ(log.find("trace/1"), std::string::npos);
 }
 
 TEST_F(TelemetryTest, LateAndRefusedBlocksAreCounted) {

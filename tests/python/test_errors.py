@@ -107,3 +107,31 @@ def test_errors_survive_a_process_pool():
     assert isinstance(error, kith.Unavailable)
     assert (str(error), error.code) == ("draining", "UNAVAILABLE")
     assert (error.reason, error.retry_after) == ("SHUTTING_DOWN", 1.0)
+
+
+def test_a_call_that_fails_tells_its_id(client, voice, queries):
+    with pytest.raises(kith.NotFound) as unnamed:
+        client.show("nobody")
+    assert len(unnamed.value.request_id) == 16
+    with kith.request_id("trace/42"):
+        with pytest.raises(kith.NotFound) as named:
+            client.show("nobody")
+        with client.stream("nobody") as stream, pytest.raises(kith.NotFound) as streamed:
+            stream.read()
+    assert named.value.request_id == streamed.value.request_id == "trace/42"
+    with pytest.raises(kith.NotFound) as after:
+        client.show("nobody")
+    assert after.value.request_id not in ("trace/42", unnamed.value.request_id)
+    assert pickle.loads(pickle.dumps(named.value)).request_id == "trace/42"
+    for bad in ("", "a b", "ä", "x" * 129, None):
+        with pytest.raises(kith.InvalidArgument), kith.request_id(bad):
+            pass
+
+
+def test_the_log_level_is_told_and_changed(client):
+    before = client.server_info().log_level
+    assert client.set_log_level("debug") == before
+    assert client.server_info().log_level == "debug"
+    with pytest.raises(kith.InvalidArgument, match="loud"):
+        client.set_log_level("loud")
+    assert client.set_log_level(before) == "debug"

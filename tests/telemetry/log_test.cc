@@ -15,6 +15,7 @@ namespace {
 
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string OnStderr(const std::function<void()>& log) {
   ::testing::internal::CaptureStderr();
@@ -50,6 +51,43 @@ TEST(SetUpLogging, EveryLevelLogsItselfAndWhatIsWorse) {
       EXPECT_EQ(out.find("at " + levels[i]) != std::string::npos, i >= least) << levels[least] << levels[i];
     }
   }
+}
+
+TEST(SetLogLevel, ChangesWhatIsLoggedFromThenOn) {
+  ASSERT_TRUE(SetUpLogging("warn", "text").ok());
+  EXPECT_EQ(LogLevel(), "warn");
+  const std::string out = OnStderr([] {
+    spdlog::info("before");
+    EXPECT_TRUE(SetLogLevel("debug").ok());
+    spdlog::debug("at debug");
+    EXPECT_FALSE(SetLogLevel("loud").ok());
+    EXPECT_EQ(LogLevel(), "debug");
+    EXPECT_TRUE(SetLogLevel("error").ok());
+    spdlog::warn("after");
+  });
+  EXPECT_THAT(out, HasSubstr(" info the log level is debug from now on; it was warn\n"));
+  EXPECT_THAT(out, HasSubstr(" debug at debug\n"));
+  EXPECT_THAT(out, HasSubstr(" info the log level is error from now on; it was debug\n"));
+  EXPECT_THAT(out, Not(HasSubstr("before")));
+  EXPECT_THAT(out, Not(HasSubstr("after\n")));
+}
+
+TEST(LogsRequest, ItsLinesSayWhichRequestTheyAreAbout) {
+  ASSERT_TRUE(SetUpLogging("info", "text").ok());
+  const std::string text = OnStderr([] {
+    {
+      const LogsRequest about("call-7");
+      spdlog::info("a");
+    }
+    spdlog::info("b");
+  });
+  EXPECT_THAT(text, ContainsRegex(" info a request=call-7\n[^ ]+ info b\n$"));
+  ASSERT_TRUE(SetUpLogging("info", "json").ok());
+  const std::string json = OnStderr([] {
+    const LogsRequest about("call-7");
+    spdlog::info("a");
+  });
+  EXPECT_EQ(nlohmann::json::parse(json)["request_id"], "call-7");
 }
 
 TEST(SetUpLogging, RefusesUnknownNames) {

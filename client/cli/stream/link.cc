@@ -56,6 +56,7 @@ LinkCounts StreamLink::counts() const {
 void StreamLink::Run() {
   absl::Duration backoff = kFirstBackoff;
   CallOptions call;
+  call.request_id = options_.request_id;
   call.cancellation = &cancellation_;
   while (!stopping()) {
     auto stream = client_.StreamExpand(options_.experiment, options_.params, options_.budget, call);

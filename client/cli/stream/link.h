@@ -29,6 +29,7 @@ class BlockLink {
 struct StreamLinkOptions {
   ClientOptions client;
   std::string experiment;
+  std::string request_id;  // of its streams, see CallOptions
   ExpandParams params;
   absl::Duration budget = absl::Milliseconds(250);
   size_t max_queue = 8;  // blocks not yet written: so many wait only where the server takes nothing

@@ -11,6 +11,7 @@ real-time loops.
 """
 
 from kith import aio
+from kith._request_id import request_id
 from kith.client import Client
 from kith.errors import (
     Aborted,
@@ -78,4 +79,5 @@ __all__ = [
     "ServerInfo",
     "Unavailable",
     "aio",
+    "request_id",
 ]

@@ -9,6 +9,7 @@ from typing import Any, List, Optional, Tuple, Type, TypeVar, Union
 import numpy as np
 import numpy.typing as npt
 
+from kith._request_id import current_request_id
 from kith.errors import Internal, InvalidArgument
 from kith.types import (
     Compression,
@@ -234,6 +235,7 @@ def server_info_of(message: experiments_pb2.GetServerInfoResponse) -> ServerInfo
             Histogram(each.name, tuple(each.bounds), tuple(each.counts), each.sum, each.count)
             for each in message.histograms
         ),
+        log_level=message.log_level,
     )
 
 
@@ -283,16 +285,21 @@ def rollback_request(name: str, to: Optional[int]) -> experiments_pb2.RollbackRe
     return _message(experiments_pb2.RollbackRequest, name=name, to=to)
 
 
+def log_level_request(level: str) -> experiments_pb2.SetLogLevelRequest:
+    return _message(experiments_pb2.SetLogLevelRequest, level=level)
+
+
 def progress_of(answer: Union[retrieval_pb2.TrainResponse, experiments_pb2.ImportResponse]) -> Progress:
     name = retrieval_pb2.Phase.Name(answer.phase) if answer.phase in retrieval_pb2.Phase.values() else "PHASE_UNKNOWN"
     return Progress(name[len("PHASE_") :].lower(), answer.done, answer.total)
 
 
 def call_metadata(experiment: str) -> Tuple[Tuple[str, str], ...]:
-    """x-kith-experiment, for proxies: metadata is ASCII, so the name goes percent-encoded. Nothing without a name."""
-    if not experiment:
-        return ()
-    return (("x-kith-experiment", percent_encoded(experiment)),)
+    """x-kith-experiment, for proxies: metadata is ASCII, so the name goes percent-encoded. Nothing without a name.
+    x-request-id, where `kith.request_id` gives one."""
+    metadata = (("x-kith-experiment", percent_encoded(experiment)),) if experiment else ()
+    named = current_request_id()
+    return metadata + ((("x-request-id", named),) if named else ())
 
 
 def percent_encoded(name: str) -> str:

@@ -348,6 +348,13 @@ def server_info(deadline: Deadline) -> Operation[ServerInfo]:
     return convert.server_info_of(answer)
 
 
+def set_log_level(level: str, deadline: Deadline) -> Operation[str]:
+    # Once only: a second attempt after a lost answer would give the new level as the old one.
+    request = convert.log_level_request(level)
+    answer = yield Rpc("Experiments", "SetLogLevel", "", request, deadline, repeatable=False)
+    return str(answer.previous)
+
+
 def backup(target: Union[str, os.PathLike[str], BinaryIO], deadline: Deadline) -> Operation[BackupResult]:
     if not isinstance(target, (str, os.PathLike)):
         return (yield from _backup_into(target, deadline))

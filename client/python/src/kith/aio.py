@@ -213,6 +213,10 @@ class Client:
         """See `kith.Client.server_info`."""
         return await self._run(operations.server_info(self._each_request(timeout)))
 
+    async def set_log_level(self, level: str, *, timeout: Optional[float] = None) -> str:
+        """See `kith.Client.set_log_level`."""
+        return await self._run(operations.set_log_level(level, self._each_request(timeout)))
+
     async def backup(
         self, target: Union[str, os.PathLike[str], BinaryIO], *, timeout: Optional[float] = None
     ) -> BackupResult:

@@ -284,6 +284,11 @@ class Client:
         """What the server is, what it holds, and where the time of its blocks went."""
         return self._run(operations.server_info(self._each_request(timeout)))
 
+    def set_log_level(self, level: str, *, timeout: Optional[float] = None) -> str:
+        """Changes what the server logs from now on, until it is started anew: "trace", "debug", "info", "warn" or
+        "error", and what is worse. Gives what it was. Raises InvalidArgument."""
+        return self._run(operations.set_log_level(level, self._each_request(timeout)))
+
     def backup(
         self, target: Union[str, os.PathLike[str], BinaryIO], *, timeout: Optional[float] = None
     ) -> BackupResult:

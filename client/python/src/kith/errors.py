@@ -31,22 +31,34 @@ class KithError(RuntimeError):
         code: the canonical gRPC code, as "NOT_FOUND".
         reason: the server's stable reason, as "EXPERIMENT_NOT_FOUND"; empty where no server gave one.
         retry_after: seconds after which the server asks to be tried again, or None.
+        request_id: the id of the call, see `kith.request_id`; the server's log has it too. Empty where no server answered.
     """
 
     code: str = "UNKNOWN"
 
-    def __init__(self, message: str, *, reason: str = "", retry_after: Optional[float] = None, code: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "",
+        retry_after: Optional[float] = None,
+        code: str = "",
+        request_id: str = "",
+    ) -> None:
         super().__init__(message)
         self.code = code or type(self).code
         self.reason = reason
         self.retry_after = retry_after
+        self.request_id = request_id
 
     def __reduce__(self) -> tuple:  # type: ignore[type-arg]
-        return _rebuild, (type(self), str(self), self.reason, self.retry_after, self.code)
+        return _rebuild, (type(self), str(self), self.reason, self.retry_after, self.code, self.request_id)
 
 
-def _rebuild(kind: Type[KithError], message: str, reason: str, retry_after: Optional[float], code: str) -> KithError:
-    return kind(message, reason=reason, retry_after=retry_after, code=code)
+def _rebuild(
+    kind: Type[KithError], message: str, reason: str, retry_after: Optional[float], code: str, request_id: str
+) -> KithError:
+    return kind(message, reason=reason, retry_after=retry_after, code=code, request_id=request_id)
 
 
 class InvalidArgument(KithError, ValueError):
@@ -135,11 +147,12 @@ _NAMES: Dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
 def from_status(status: status_pb2.Status) -> Optional[KithError]:
-    """The error of a google.rpc.Status, with reason and retry_after from its details; None where it is OK."""
+    """The error of a google.rpc.Status, with reason, retry_after and request_id from its details; None where it is OK."""
     if status.code == 0:
         return None
     info = error_details_pb2.ErrorInfo()
     retry = error_details_pb2.RetryInfo()
+    request = error_details_pb2.RequestInfo()
     retry_after = None
     for detail in status.details:
         if detail.Is(info.DESCRIPTOR):
@@ -147,8 +160,12 @@ def from_status(status: status_pb2.Status) -> Optional[KithError]:
         elif detail.Is(retry.DESCRIPTOR):
             detail.Unpack(retry)
             retry_after = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
+        elif detail.Is(request.DESCRIPTOR):
+            detail.Unpack(request)
     code = _NAMES.get(status.code, "UNKNOWN")
-    return _BY_CODE.get(code, KithError)(status.message, reason=info.reason, retry_after=retry_after, code=code)
+    return _BY_CODE.get(code, KithError)(
+        status.message, reason=info.reason, retry_after=retry_after, code=code, request_id=request.request_id
+    )
 
 
 def from_rpc(error: grpc.RpcError, target: str) -> KithError:

@@ -191,6 +191,7 @@ class ServerInfo:
     experiments: int
     resident_experiments: int  #: in memory now
     histograms: Tuple[Histogram, ...]  #: where the time of the blocks went, see the .proto file
+    log_level: str  #: the least that it logs: "trace", "debug", "info", "warn" or "error"
 
 
 @dataclass(frozen=True)
