@@ -175,7 +175,7 @@ http::JsonAnswer StatusPage::Map(const std::string& voice) {
                {"generation", (*map)->generation},
                {"rows", (*map)->rows},
                {"sampled", (*map)->points.size() / 2},
-               {"explained", (*map)->projection.explained()},
+               {"explained", (*map)->plane.explained()},
                {"points", Packed((*map)->points)}});
 }
 

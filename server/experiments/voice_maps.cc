@@ -50,7 +50,7 @@ std::shared_ptr<const VoiceMap> MapOf(const Generation& generation) {
   map->generation = generation.number;
   map->rows = rows;
   map->points.resize(static_cast<size_t>(2 * sample.rows()));
-  map->projection.Apply(sample.view(), map->points.data());
+  map->plane.Apply(sample.view(), map->points.data());
   return map;
 }
 
@@ -108,10 +108,10 @@ absl::StatusOr<std::vector<VoiceMaps::LiveBlock>> VoiceMaps::Live(const std::str
   const TimePoint now = Clock::now();
   StartWatching(traffic);
   for (const LiveFrames::Block& block : traffic->live.Watch(after, now + kPatience)) {
-    if (block.frames.dimension != (*map)->projection.dimension()) continue;  // of an earlier generation
+    if (block.frames.dimension != (*map)->plane.dimension()) continue;  // of an earlier generation
     LiveBlock points{block.number, SecondsSince(block.time), {}};
     points.points.resize(static_cast<size_t>(2 * block.frames.rows()));
-    (*map)->projection.Apply(block.frames.view(), points.points.data());
+    (*map)->plane.Apply(block.frames.view(), points.points.data());
     live.push_back(std::move(points));
   }
   return live;

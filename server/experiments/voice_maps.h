@@ -11,17 +11,17 @@
 #include "absl/status/statusor.h"
 #include "server/base/thread_pool.h"
 #include "server/experiments/registry.h"
-#include "server/retrieval/projection.h"
+#include "server/retrieval/principal_plane.h"
 
 namespace kith::experiments {
 
 // Of one generation.
 struct VoiceMap {
-  explicit VoiceMap(retrieval::FrameView sample) : projection(sample) {}
+  explicit VoiceMap(retrieval::FrameView sample) : plane(sample) {}
 
   int64_t generation = 0;
   int64_t rows = 0;  // that it had when the map was made
-  retrieval::Projection projection;
+  retrieval::PrincipalPlane plane;
   std::vector<float> points;  // x, y of a sample of its frames
 };
 

@@ -11,11 +11,11 @@ namespace kith::retrieval {
 
 // Principal component analysis: the two directions along which the frames of a sample differ most (Jolliffe, Principal
 // Component Analysis, 2002). Thread-safe once it is made.
-class Projection {
+class PrincipalPlane {
  public:
   // Of at least one row, finite. The same sample gives the same projection. Takes about 100 passes over the sample, by
   // one thread.
-  explicit Projection(FrameView sample);
+  explicit PrincipalPlane(FrameView sample);
 
   int dimension() const { return static_cast<int>(mean_.size()); }
 

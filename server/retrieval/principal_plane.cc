@@ -1,4 +1,4 @@
-#include "server/retrieval/projection.h"
+#include "server/retrieval/principal_plane.h"
 
 #include <cblas.h>
 
@@ -55,7 +55,7 @@ float QuantileOf(std::vector<float>* values, double share) {
 
 }  // namespace
 
-Projection::Projection(FrameView sample) : mean_(sample.dimension) {
+PrincipalPlane::PrincipalPlane(FrameView sample) : mean_(sample.dimension) {
   const OneThread one_thread;
   for (int64_t i = 0; i < sample.rows; ++i) {
     cblas_saxpy(sample.dimension, 1 / static_cast<float>(sample.rows), sample.row(i), 1, mean_.data(), 1);
@@ -68,7 +68,7 @@ Projection::Projection(FrameView sample) : mean_(sample.dimension) {
   for (Axis& axis : axes_) FitToSample(centred, sample.rows, &axis);
 }
 
-void Projection::FindDirections(const Matrix& centred, int64_t rows) {
+void PrincipalPlane::FindDirections(const Matrix& centred, int64_t rows) {
   const int n = static_cast<int>(rows);
   Matrix directions(static_cast<size_t>(kDirections) * dimension());
   std::mt19937 random(1234);  // NOLINT(cert-msc51-cpp): the same each time is what is wanted
@@ -98,7 +98,7 @@ void Projection::FindDirections(const Matrix& centred, int64_t rows) {
   }
 }
 
-void Projection::FitToSample(const Matrix& centred, int64_t rows, Axis* axis) {
+void PrincipalPlane::FitToSample(const Matrix& centred, int64_t rows, Axis* axis) {
   // Either way round would do: that in which the largest part points up, so that it is always the same.
   const int dimension = static_cast<int>(axis->direction.size());
   const size_t largest = cblas_isamax(dimension, axis->direction.data(), 1);
@@ -113,7 +113,7 @@ void Projection::FitToSample(const Matrix& centred, int64_t rows, Axis* axis) {
   axis->scale = width > 0 ? 1 / (width * (1 + 2 * kMargin)) : 0;
 }
 
-void Projection::Apply(FrameView frames, float* out) const {
+void PrincipalPlane::Apply(FrameView frames, float* out) const {
   const OneThread one_thread;
   std::vector<float> centred(dimension());
   for (int64_t i = 0; i < frames.rows; ++i) {

@@ -1,4 +1,4 @@
-#include "server/retrieval/projection.h"
+#include "server/retrieval/principal_plane.h"
 
 #include <gtest/gtest.h>
 
@@ -27,9 +27,9 @@ Frames Stretched(int64_t rows, float offset = 100) {
   return frames;
 }
 
-std::vector<float> Points(const Projection& projection, const Frames& frames) {
+std::vector<float> Points(const PrincipalPlane& plane, const Frames& frames) {
   std::vector<float> points(2 * frames.rows());
-  projection.Apply(frames.view(), points.data());
+  plane.Apply(frames.view(), points.data());
   return points;
 }
 
@@ -47,13 +47,13 @@ double Correlation(const std::vector<double>& x, const std::vector<double>& y) {
   return (xy - sx * sy / n) / std::sqrt((xx - sx * sx / n) * (yy - sy * sy / n));
 }
 
-TEST(Projection, FindsTheDirectionsInWhichFramesDifferMost) {
+TEST(PrincipalPlane, FindsTheDirectionsInWhichFramesDifferMost) {
   const Frames frames = Stretched(2000);
-  const Projection projection(frames.view());
+  const PrincipalPlane plane(frames.view());
   const double all = 100 + 16 + kDimension * 0.09;
-  EXPECT_NEAR(projection.explained()[0], 100 / all, 0.05);
-  EXPECT_NEAR(projection.explained()[1], 16 / all, 0.05);
-  const std::vector<float> points = Points(projection, frames);
+  EXPECT_NEAR(plane.explained()[0], 100 / all, 0.05);
+  EXPECT_NEAR(plane.explained()[1], 16 / all, 0.05);
+  const std::vector<float> points = Points(plane, frames);
   std::vector<double> first, second, x, y;
   for (int64_t i = 0; i < frames.rows(); ++i) {
     const float* const row = frames.view().row(i);
@@ -67,34 +67,34 @@ TEST(Projection, FindsTheDirectionsInWhichFramesDifferMost) {
   EXPECT_LT(std::abs(Correlation(x, y)), 0.05);
 }
 
-TEST(Projection, MostLieWithinTheUnitSquareAndNothingFarFromIt) {
+TEST(PrincipalPlane, MostLieWithinTheUnitSquareAndNothingFarFromIt) {
   Frames frames = Stretched(2000);
-  const Projection projection(frames.view());
+  const PrincipalPlane plane(frames.view());
   int inside = 0;
-  for (const float place : Points(projection, frames)) inside += place > 0 && place < 1 ? 1 : 0;
+  for (const float place : Points(plane, frames)) inside += place > 0 && place < 1 ? 1 : 0;
   EXPECT_GT(inside, 2 * 2000 * 0.98);
   for (float& value : frames.values) value *= 1e20F;
-  for (const float place : Points(projection, frames)) EXPECT_TRUE(place == -0.5F || place == 1.5F) << place;
+  for (const float place : Points(plane, frames)) EXPECT_TRUE(place == -0.5F || place == 1.5F) << place;
 }
 
-TEST(Projection, TheSameSampleGivesTheSameMap) {
+TEST(PrincipalPlane, TheSameSampleGivesTheSameMap) {
   const Frames frames = Stretched(300);
-  EXPECT_EQ(Points(Projection(frames.view()), frames), Points(Projection(frames.view()), frames));
+  EXPECT_EQ(Points(PrincipalPlane(frames.view()), frames), Points(PrincipalPlane(frames.view()), frames));
 }
 
-TEST(Projection, FramesThatDoNotDifferLieInTheMiddle) {
+TEST(PrincipalPlane, FramesThatDoNotDifferLieInTheMiddle) {
   const std::vector<float> middle = {0.5F, 0.5F};
   const Frames one{3, {1, 2, 3}};
-  EXPECT_EQ(Points(Projection(one.view()), one), middle);
+  EXPECT_EQ(Points(PrincipalPlane(one.view()), one), middle);
   const Frames same{3, {1, 2, 3, 1, 2, 3, 1, 2, 3}};
-  const Projection projection(same.view());
-  EXPECT_EQ(Points(projection, one), middle);
-  EXPECT_EQ(projection.explained()[0], 0);
+  const PrincipalPlane plane(same.view());
+  EXPECT_EQ(Points(plane, one), middle);
+  EXPECT_EQ(plane.explained()[0], 0);
 }
 
-TEST(Projection, OneDimensionIsEnough) {
+TEST(PrincipalPlane, OneDimensionIsEnough) {
   const Frames line{1, {0, 1, 2, 3, 4}};
-  const std::vector<float> points = Points(Projection(line.view()), line);
+  const std::vector<float> points = Points(PrincipalPlane(line.view()), line);
   for (size_t i = 0; i < points.size(); i += 2) {
     EXPECT_EQ(points[i + 1], 0.5F) << "there is no second direction";
     if (i > 0) {
