@@ -171,9 +171,11 @@ absl::Status Serve(const config::Config& config, const Security& security, const
   experiments::Trainer trainer(store->get(), &budget, TrainingOptions(config, cores, metrics.get()));
   ThreadPool pool(kPoolThreads, [] { retrieval::SetThreadsOfThisThread(1); });  // additions leave the cores to searches
   std::atomic<bool> ready{false};
-  const auto levels = [&] { return LevelsOf(engine, **registry, budget); };
-  const auto http = ServeHttp(config.http.listen,
-                              {[&] { return metrics->Text(levels()); }, [&] { return ready.load(); }}, security.http());
+  Observer observer({&engine, registry->get(), &trainer, &budget, config.data_dir, started},
+                    config.metrics.experiments);
+  const auto http =
+      ServeHttp(config.http.listen, {[&] { return metrics->Text(observer.Look()); }, [&] { return ready.load(); }},
+                security.http());
   if (!http.ok()) return http.status();
   const rpc::Context context{config.limits, store->get(), registry->get(), &trainer,
                              &engine,       &pool,        metrics,         {KITH_VERSION, search_threads, started}};

@@ -75,6 +75,10 @@ struct Http {
   std::string listen;  // HOST:PORT; empty: nothing is served over HTTP
 };
 
+struct Metrics {
+  int experiments = 20;  // that have series of their own
+};
+
 // PEM files. A relative path starts at the working folder of the process.
 struct Tls {
   std::string cert;       // the server's certificate, and those between it and its authority's; empty: no TLS
@@ -108,6 +112,7 @@ struct Config {
   std::vector<std::string> preload;  // names of experiments that are loaded at the start and stay; none twice
   Storage storage;
   Http http;
+  Metrics metrics;
   Tls tls;
   Auth auth;
   bool insecure = false;  // other machines may reach a server that has neither TLS nor tokens

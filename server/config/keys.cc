@@ -179,6 +179,7 @@ std::vector<Key> MakeKeys() {
       {"storage.fold_rows", Whole([](Config& c) -> int& { return c.storage.fold_rows; }, 1, kMaxRows)},
       {"storage.fold_bytes", SetFoldBytes},
       {"http.listen", SetHttpListen},
+      {"metrics.experiments", Whole([](Config& c) -> int& { return c.metrics.experiments; }, 0, 1000)},
       {"tls.cert", File([](Config& c) -> std::string& { return c.tls.cert; })},
       {"tls.key", File([](Config& c) -> std::string& { return c.tls.key; })},
       {"tls.client_ca", File([](Config& c) -> std::string& { return c.tls.client_ca; })},
