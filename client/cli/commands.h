@@ -30,5 +30,6 @@ void AddBenchCommand(CLI::App& app, Context& context);
 void AddHealthCommand(CLI::App& app, Context& context);
 void AddLogLevelCommand(CLI::App& app, Context& context);
 void AddGenerateCommand(CLI::App& app, Context& context);
+void AddTokenCommand(CLI::App& app, Context& context);
 
 }  // namespace kith::cli

@@ -50,7 +50,7 @@ class BlockStream<Result>::Impl {
   Impl(std::shared_ptr<client::Connection> connection, std::string_view experiment, absl::Time deadline,
        const CallOptions& call)
       : connection_(std::move(connection)),
-        context_(experiment, deadline, call),
+        context_(*connection_, experiment, deadline, call),
         stream_(Rpc<Result>::Start(connection_->retrieval(), context_.grpc())) {}
 
   ~Impl() {

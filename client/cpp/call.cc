@@ -19,8 +19,11 @@ bool IsCallId(std::string_view id) {
 
 }  // namespace
 
-CallContext::CallContext(std::string_view experiment, absl::Time deadline, const CallOptions& call)
+CallContext::CallContext(const Connection& connection, std::string_view experiment, absl::Time deadline,
+                         const CallOptions& call)
     : cancellation_(call.cancellation) {
+  // Not as gRPC's call credentials, which it refuses to send over plain text.
+  if (!connection.authorization().empty()) context_.AddMetadata("authorization", connection.authorization());
   if (IsCallId(call.request_id)) context_.AddMetadata("x-request-id", call.request_id);
   if (!experiment.empty()) context_.AddMetadata("x-kith-experiment", PercentEncode(experiment));
   if (deadline != absl::InfiniteFuture()) context_.set_deadline(absl::ToChronoTime(deadline));

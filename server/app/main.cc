@@ -14,6 +14,7 @@
 #include "server/app/check.h"
 #include "server/app/observe.h"
 #include "server/app/options.h"
+#include "server/app/security.h"
 #include "server/app/signals.h"
 #include "server/app/status_page.h"
 #include "server/base/clock.h"
@@ -142,13 +143,14 @@ experiments::TrainerOptions TrainingOptions(const config::Config& config, int co
   _exit(0);
 }
 
-absl::Status Serve(const config::Config& config, const StopSignals& signals) {
+absl::Status Serve(const config::Config& config, const Security& security, const StopSignals& signals) {
   const int cores = UsableCores();
   const int search_threads = config.search.threads > 0 ? config.search.threads : cores;
   const absl::Time started = absl::Now();
   retrieval::InitializeFaiss();
   const retrieval::Platform platform = retrieval::DescribePlatform();
   LogPlatform(platform, search_threads);
+  security.Log(config);
   const auto metrics = std::make_shared<telemetry::Metrics>(
       telemetry::BuildInfo{KITH_VERSION, platform.faiss, platform.instruction_set});
 
@@ -176,15 +178,16 @@ absl::Status Serve(const config::Config& config, const StopSignals& signals) {
   Observer observer({&engine, registry->get(), &trainer, &budget, config.data_dir, started, is_ready},
                     config.metrics.experiments);
   StatusPage page(&observer, metrics.get(), {KITH_VERSION, platform.instruction_set, search_threads});
-  const auto http =
-      ServeHttp(config.http.listen, {[&] { return metrics->Text(observer.Look()); }, is_ready,
-                                     [&](const auto& what, const auto& query) { return page.Answer(what, query); }});
+  const auto http = ServeHttp(config.http.listen,
+                              {[&] { return metrics->Text(observer.Look()); }, is_ready,
+                               [&](const auto& what, const auto& query) { return page.Answer(what, query); }},
+                              security.http());
   if (!http.ok()) return http.status();
   const auto slow_log = std::make_shared<telemetry::SlowLog>(std::chrono::milliseconds(config.log.slow_ms));
   const rpc::Context context{config.limits, store->get(), registry->get(),
                              &trainer,      &engine,      &pool,
                              metrics,       slow_log,     {KITH_VERSION, search_threads, started}};
-  auto server = rpc::Server::Start(context, config.listen);
+  auto server = rpc::Server::Start(context, config.listen, security.rpc());
   if (!server.ok()) return server.status();
   ready = true;
   std::printf("listening on %s\n", (*server)->address().c_str());
@@ -212,16 +215,21 @@ int Main(int argc, char** argv) {
   const ParsedOptions parsed = ParseOptions(argc, argv);
   if (!parsed.options) return parsed.exit_code;
   const config::Config& config = parsed.options->config;
+  if (parsed.options->check) return CheckData(*parsed.options->check);
+  const auto security = Security::Open(config);
+  if (!security.ok()) {
+    std::fprintf(stderr, "kithd: %s\n", Text(security.status()).c_str());
+    return 2;
+  }
   if (parsed.options->check_config) {
     std::printf("the configuration is good\n");
     return 0;
   }
-  if (parsed.options->check) return CheckData(*parsed.options->check);
   if (absl::Status status = telemetry::SetUpLogging(config.log.level, config.log.format); !status.ok()) {
     std::fprintf(stderr, "kithd: %s\n", Text(status).c_str());
     return 2;
   }
-  const absl::Status status = Serve(config, signals);
+  const absl::Status status = Serve(config, **security, signals);
   if (status.ok()) return 0;
   spdlog::error("{}", Text(status));
   return 1;

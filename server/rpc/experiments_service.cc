@@ -26,16 +26,33 @@ namespace {
 constexpr int kDefaultPageSize = 100;
 constexpr int kMaxPageSize = 1000;
 
-absl::Status ListPage(const experiments::Registry& registry, const v1::ListExperimentsRequest& request,
-                      v1::ListExperimentsResponse* response) {
+// The next `most` experiments behind `after` that the grant covers, by name; null covers all.
+std::vector<experiments::Description> Listed(const experiments::Registry& registry, const auth::Grant* grant,
+                                             std::string after, size_t most) {
+  std::vector<experiments::Description> listed;
+  while (listed.size() < most) {
+    const size_t wanted = most - listed.size();
+    auto page = registry.List(after, wanted);
+    const bool last = page.size() < wanted;
+    if (!page.empty()) after = page.back().record.name;
+    for (experiments::Description& description : page) {
+      if (grant == nullptr || grant->Covers(description.record.name)) listed.push_back(std::move(description));
+    }
+    if (last) break;
+  }
+  return listed;
+}
+
+absl::Status ListPage(const experiments::Registry& registry, const auth::Grant* grant,
+                      const v1::ListExperimentsRequest& request, v1::ListExperimentsResponse* response) {
   if (request.page_size() < 0) return Error(Reason::kBadParameter, "page_size: it is negative; 0 to 1000");
   const int page_size = request.page_size() == 0 ? kDefaultPageSize : std::min<int>(request.page_size(), kMaxPageSize);
   std::string after;
   if (!absl::WebSafeBase64Unescape(request.page_token(), &after)) {
     return Error(Reason::kBadParameter, "page_token: not one that this server gave; start again without it");
   }
-  const auto page =
-      registry.List(after, static_cast<size_t>(page_size) + 1);  // one more tells whether this is the last
+  // One more tells whether this is the last.
+  const auto page = Listed(registry, grant, std::move(after), static_cast<size_t>(page_size) + 1);
   for (size_t i = 0; i < page.size() && i < static_cast<size_t>(page_size); ++i) {
     *response->add_experiments() = ToProto(page[i]);
   }
@@ -98,15 +115,18 @@ void FillServerInfo(const Context& context, v1::GetServerInfoResponse* response)
 }  // namespace
 
 template <typename Body>
-grpc::ServerUnaryReactor* ExperimentsService::InPool(Rpc rpc, const grpc::CallbackServerContext& call, Body body) {
-  return Admit<grpc::ServerUnaryReactor>(
-      gate_, rpc, call, [&](CallGate::Pass pass) { return new PoolCall(context_.pool, std::move(pass), body); });
+grpc::ServerUnaryReactor* ExperimentsService::InPool(Rpc rpc, const grpc::CallbackServerContext& call,
+                                                     const std::string* experiment, Body body) {
+  return Admit<grpc::ServerUnaryReactor>(gate_, rpc, call, experiment, [&](CallGate::Pass pass) {
+    return new PoolCall(context_.pool, std::move(pass), body);
+  });
 }
 
 template <typename Response, typename Change>
 grpc::ServerUnaryReactor* ExperimentsService::Changed(Rpc rpc, const grpc::CallbackServerContext& call,
-                                                      Response* response, Change change) {
-  return Admit<grpc::ServerUnaryReactor>(gate_, rpc, call, [&](CallGate::Pass pass) {
+                                                      const std::string& experiment, Response* response,
+                                                      Change change) {
+  return Admit<grpc::ServerUnaryReactor>(gate_, rpc, call, &experiment, [&](CallGate::Pass pass) {
     return new RegistryCall(std::move(pass), [&](const auto& end) {
       change([end, response](const absl::StatusOr<experiments::Description>& result) {
         if (result.ok()) *response->mutable_experiment() = ToProto(*result);
@@ -120,7 +140,7 @@ template <typename Response, typename Messages>
 grpc::ServerWriteReactor<Response>* ExperimentsService::Download(Rpc rpc, const grpc::CallbackServerContext& call,
                                                                  const std::string& experiment,
                                                                  const Messages& messages) {
-  return Admit<grpc::ServerWriteReactor<Response>>(gate_, rpc, call, [&](CallGate::Pass pass) {
+  return Admit<grpc::ServerWriteReactor<Response>>(gate_, rpc, call, &experiment, [&](CallGate::Pass pass) {
     return new DownloadCall<Response>(context_, std::move(pass), experiment, messages);
   });
 }
@@ -128,13 +148,17 @@ grpc::ServerWriteReactor<Response>* ExperimentsService::Download(Rpc rpc, const 
 grpc::ServerUnaryReactor* ExperimentsService::List(grpc::CallbackServerContext* call,
                                                    const v1::ListExperimentsRequest* request,
                                                    v1::ListExperimentsResponse* response) {
-  return InPool(Rpc::kList, *call, [=] { return ListPage(*context_.registry, *request, response); });
+  return Admit<grpc::ServerUnaryReactor>(gate_, Rpc::kList, *call, nullptr, [&](CallGate::Pass pass) {
+    const auto grant = pass.grant();
+    return new PoolCall(context_.pool, std::move(pass),
+                        [=] { return ListPage(*context_.registry, grant.get(), *request, response); });
+  });
 }
 
 grpc::ServerUnaryReactor* ExperimentsService::Get(grpc::CallbackServerContext* call,
                                                   const v1::GetExperimentRequest* request,
                                                   v1::GetExperimentResponse* response) {
-  return InPool(Rpc::kGet, *call, [=] {
+  return InPool(Rpc::kGet, *call, &request->name(), [=] {
     const auto description = context_.registry->Describe(request->name());
     if (description.ok()) *response->mutable_experiment() = ToProto(*description);
     return description.status();
@@ -144,7 +168,7 @@ grpc::ServerUnaryReactor* ExperimentsService::Get(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* ExperimentsService::Delete(grpc::CallbackServerContext* call,
                                                      const v1::DeleteExperimentRequest* request,
                                                      v1::DeleteExperimentResponse*) {
-  return Admit<grpc::ServerUnaryReactor>(gate_, Rpc::kDelete, *call, [&](CallGate::Pass pass) {
+  return Admit<grpc::ServerUnaryReactor>(gate_, Rpc::kDelete, *call, &request->name(), [&](CallGate::Pass pass) {
     return new RegistryCall(std::move(pass), [&](const auto& end) { context_.registry->Delete(request->name(), end); });
   });
 }
@@ -152,7 +176,7 @@ grpc::ServerUnaryReactor* ExperimentsService::Delete(grpc::CallbackServerContext
 grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>* ExperimentsService::Import(
     grpc::CallbackServerContext* call) {
   using Reactor = grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>;
-  return Admit<Reactor>(gate_, Rpc::kImport, *call,
+  return Admit<Reactor>(gate_, Rpc::kImport, *call, nullptr,
                         [&](CallGate::Pass pass) { return new ImportCall(context_, std::move(pass)); });
 }
 
@@ -169,39 +193,39 @@ grpc::ServerWriteReactor<v1::GetFramesResponse>* ExperimentsService::GetFrames(g
 grpc::ServerWriteReactor<v1::TuneResponse>* ExperimentsService::Tune(grpc::CallbackServerContext* call,
                                                                      const v1::TuneRequest* request) {
   using Reactor = grpc::ServerWriteReactor<v1::TuneResponse>;
-  return Admit<Reactor>(gate_, Rpc::kTune, *call, [&](CallGate::Pass pass) {
+  return Admit<Reactor>(gate_, Rpc::kTune, *call, &request->experiment(), [&](CallGate::Pass pass) {
     return new TuneCall(context_, std::move(pass), &tunings_, request);
   });
 }
 
 grpc::ServerUnaryReactor* ExperimentsService::Load(grpc::CallbackServerContext* call, const v1::LoadRequest* request,
                                                    v1::LoadResponse* response) {
-  return Changed(Rpc::kLoad, *call, response,
+  return Changed(Rpc::kLoad, *call, request->name(), response,
                  [=](const auto& done) { context_.registry->Load(request->name(), done); });
 }
 
 grpc::ServerUnaryReactor* ExperimentsService::Unload(grpc::CallbackServerContext* call,
                                                      const v1::UnloadRequest* request, v1::UnloadResponse* response) {
-  return Changed(Rpc::kUnload, *call, response,
+  return Changed(Rpc::kUnload, *call, request->name(), response,
                  [=](const auto& done) { done(context_.registry->Unload(request->name())); });
 }
 
 grpc::ServerUnaryReactor* ExperimentsService::Pin(grpc::CallbackServerContext* call, const v1::PinRequest* request,
                                                   v1::PinResponse* response) {
-  return Changed(Rpc::kPin, *call, response,
+  return Changed(Rpc::kPin, *call, request->name(), response,
                  [=](const auto& done) { context_.registry->SetPinned(request->name(), true, done); });
 }
 
 grpc::ServerUnaryReactor* ExperimentsService::Unpin(grpc::CallbackServerContext* call, const v1::UnpinRequest* request,
                                                     v1::UnpinResponse* response) {
-  return Changed(Rpc::kUnpin, *call, response,
+  return Changed(Rpc::kUnpin, *call, request->name(), response,
                  [=](const auto& done) { context_.registry->SetPinned(request->name(), false, done); });
 }
 
 grpc::ServerUnaryReactor* ExperimentsService::Generations(grpc::CallbackServerContext* call,
                                                           const v1::GenerationsRequest* request,
                                                           v1::GenerationsResponse* response) {
-  return InPool(Rpc::kGenerations, *call, [=] {
+  return InPool(Rpc::kGenerations, *call, &request->name(), [=] {
     const auto known = context_.registry->Describe(request->name());
     if (!known.ok()) return known.status();
     const auto generations = context_.store->Generations(request->name());
@@ -218,21 +242,21 @@ grpc::ServerUnaryReactor* ExperimentsService::Rollback(grpc::CallbackServerConte
                                                        v1::RollbackResponse* response) {
   std::optional<int64_t> to;
   if (request->has_to()) to = request->to();
-  return Changed(Rpc::kRollback, *call, response,
+  return Changed(Rpc::kRollback, *call, request->name(), response,
                  [=](const auto& done) { context_.registry->Rollback(request->name(), to, done); });
 }
 
 grpc::ServerWriteReactor<v1::BackupResponse>* ExperimentsService::Backup(grpc::CallbackServerContext* call,
                                                                          const v1::BackupRequest*) {
   using Reactor = grpc::ServerWriteReactor<v1::BackupResponse>;
-  return Admit<Reactor>(gate_, Rpc::kBackup, *call,
+  return Admit<Reactor>(gate_, Rpc::kBackup, *call, nullptr,
                         [&](CallGate::Pass pass) { return new BackupCall(context_, &backups_, std::move(pass)); });
 }
 
 grpc::ServerReadReactor<v1::RestoreRequest>* ExperimentsService::Restore(grpc::CallbackServerContext* call,
                                                                          v1::RestoreResponse* response) {
   using Reactor = grpc::ServerReadReactor<v1::RestoreRequest>;
-  return Admit<Reactor>(gate_, Rpc::kRestore, *call, [&](CallGate::Pass pass) {
+  return Admit<Reactor>(gate_, Rpc::kRestore, *call, nullptr, [&](CallGate::Pass pass) {
     return new RestoreCall(context_, &backups_, response, std::move(pass));
   });
 }
@@ -240,7 +264,7 @@ grpc::ServerReadReactor<v1::RestoreRequest>* ExperimentsService::Restore(grpc::C
 grpc::ServerUnaryReactor* ExperimentsService::GetServerInfo(grpc::CallbackServerContext* call,
                                                             const v1::GetServerInfoRequest*,
                                                             v1::GetServerInfoResponse* response) {
-  return InPool(Rpc::kGetServerInfo, *call, [=] {
+  return InPool(Rpc::kGetServerInfo, *call, nullptr, [=] {
     FillServerInfo(context_, response);
     return absl::OkStatus();
   });
@@ -249,7 +273,7 @@ grpc::ServerUnaryReactor* ExperimentsService::GetServerInfo(grpc::CallbackServer
 grpc::ServerUnaryReactor* ExperimentsService::SetLogLevel(grpc::CallbackServerContext* call,
                                                           const v1::SetLogLevelRequest* request,
                                                           v1::SetLogLevelResponse* response) {
-  return InPool(Rpc::kSetLogLevel, *call, [=] {
+  return InPool(Rpc::kSetLogLevel, *call, nullptr, [=] {
     response->set_previous(telemetry::LogLevel());
     return telemetry::SetLogLevel(request->level());
   });

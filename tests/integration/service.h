@@ -40,6 +40,7 @@ struct ServiceOptions {
   engine::EngineOptions engine{2, 65536, 256};
   int64_t memory = int64_t{4} << 30;      // the budget
   experiments::RegistryOptions registry;  // its max_experiments is that of the limits
+  rpc::Security security;
   std::shared_ptr<telemetry::SlowLog> slow_log = std::make_shared<telemetry::SlowLog>(std::chrono::milliseconds(0));
   experiments::TrainerOptions training;  // one thread: an index is then the same each time
 };

@@ -288,6 +288,26 @@ test('every figure can be read as text, and every part has a name', async () => 
   await page.evaluate(() => document.body.focus());
 });
 
+test('where the server wants a token it is asked for', async () => {
+  train('anna');
+  await page.route('**/api/*', async (route) => {
+    const given = route.request().headers().authorization;
+    return given === 'Bearer right' ? route.continue() : route.fulfill({ status: 401, body: 'no' });
+  });
+  await open();
+  await page.waitForSelector('#token-form:not([hidden])');
+  assert.equal(await text('#state'), 'Locked');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'token');
+  await page.keyboard.type('wrong');
+  await page.keyboard.press('Enter');
+  await becomes('#token-note', /not good/);
+  await page.keyboard.type('right');
+  await page.keyboard.press('Enter');
+  await becomes('#state', /^Serving$/);
+  await becomes('#map-caption', /300 frames/);
+  complaints = complaints.filter((complaint) => !/401/.test(complaint));
+});
+
 test('it cannot be put into a frame, and runs nothing that is not its own', async () => {
   const answer = await page.request.get(kithd.url);
   assert.match(answer.headers()['content-security-policy'], /default-src 'none'.*frame-ancestors 'none'/);

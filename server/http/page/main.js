@@ -16,9 +16,12 @@ function announce(text) {
   if (text !== announced) element('announcer').textContent = announced = text;
 }
 
+// Where the server wants a token it is asked for, and forgotten with the page.
+let token = '';
+
 async function ask(what, parameters = {}) {
   const query = new URLSearchParams(parameters).toString();
-  const answer = await fetch(`api/${what}${query && '?' + query}`, { cache: 'no-store' });
+  const answer = await fetch(`api/${what}${query && '?' + query}`, { cache: 'no-store', headers: token ? { Authorization: `Bearer ${token}` } : {} });
   const json = await answer.json().catch(() => ({}));
   if (!answer.ok) throw Object.assign(new Error(json.error ?? `the server answers ${answer.status}`), { status: answer.status });
   return json;
@@ -319,6 +322,22 @@ function show(status) {
   showTrainings(status.trainings);
 }
 
+// Asks whoever looks for a token; with that it goes on.
+function wantToken(status) {
+  setState('bad', 'Locked');
+  element('token-note').textContent = status === 403 || token ? 'That token is not good for this.' : '';
+  element('token-form').hidden = false;
+  element('token').focus();
+}
+
+element('token-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  token = element('token').value.trim();
+  element('token').value = '';
+  element('token-form').hidden = true;
+  void look();
+});
+
 async function look() {
   try {
     const status = await ask('status');
@@ -326,6 +345,7 @@ async function look() {
     show(status);
     await fetchMap();
   } catch (error) {
+    if (error.status === 401 || error.status === 403) return wantToken(error.status);
     setState('gone', error.status ? error.message : 'Not reached');
     announce('The server does not answer');
   }

@@ -24,7 +24,9 @@ from kith.errors import (
     InvalidArgument,
     KithError,
     NotFound,
+    PermissionDenied,
     ResourceExhausted,
+    Unauthenticated,
     Unavailable,
 )
 from kith.streams import BlockStream
@@ -72,11 +74,13 @@ __all__ = [
     "KithError",
     "LeftOut",
     "NotFound",
+    "PermissionDenied",
     "Progress",
     "Recipe",
     "ResourceExhausted",
     "SearchResult",
     "ServerInfo",
+    "Unauthenticated",
     "Unavailable",
     "aio",
     "request_id",
