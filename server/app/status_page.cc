@@ -9,6 +9,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/base/clock.h"
 
@@ -125,7 +126,7 @@ std::optional<http::JsonAnswer> StatusPage::Answer(const std::string& what,
     return found == query.end() ? std::string() : found->second;
   };
   if (what == "status") return Status();
-  if (what == "map") return Map(parameter("voice"));
+  if (what == "map") return Map(parameter("voice"), parameter("known"));
   if (what == "live") return Live(parameter("voice"), parameter("after"));
   return std::nullopt;
 }
@@ -163,7 +164,7 @@ http::JsonAnswer StatusPage::Status() {
        {"voices", VoicesJson(*observed.registry)}});
 }
 
-http::JsonAnswer StatusPage::Map(const std::string& voice) {
+http::JsonAnswer StatusPage::Map(const std::string& voice, const std::string& known) {
   const auto map = maps_.Find(voice);
   if (!map.ok()) return NoVoice(map.status());
   if (*map == nullptr) {
@@ -171,7 +172,10 @@ http::JsonAnswer StatusPage::Map(const std::string& voice) {
     const bool resident = description.ok() && description->generation != nullptr;
     return Made({{"state", resident ? "making" : "not_in_memory"}});
   }
+  const std::string tag = absl::StrCat((*map)->number);
+  if (tag == known) return Made({{"state", "ready"}, {"tag", tag}});
   return Made({{"state", "ready"},
+               {"tag", tag},
                {"generation", (*map)->generation},
                {"rows", (*map)->rows},
                {"sampled", (*map)->points.size() / 2},

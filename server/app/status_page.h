@@ -26,13 +26,14 @@ class StatusPage {
       : observer_(observer), metrics_(metrics), label_(std::move(label)), maps_(observer->observed().registry) {}
 
   // status                      how the server and its voices do; times are of the server's clock, in seconds
-  // map?voice=NAME              {"state": "ready", ...}, or why there is none: "making", "not_in_memory"
+  // map?voice=NAME&known=TAG    {"state": "ready", "tag": ..., ...}, without points where that is known; or why there
+  //                             is none: "making", "not_in_memory"
   // live?voice=NAME&after=N     the points of the blocks after number N
   std::optional<http::JsonAnswer> Answer(const std::string& what, const std::map<std::string, std::string>& query);
 
  private:
   http::JsonAnswer Status();
-  http::JsonAnswer Map(const std::string& voice);
+  http::JsonAnswer Map(const std::string& voice, const std::string& known);
   http::JsonAnswer Live(const std::string& voice, const std::string& after);
 
   Observer* const observer_;

@@ -24,9 +24,9 @@ constexpr int kLowestPriority = 19;
 // Evenly from all of it. A voice that has grown by more is mapped anew.
 constexpr double kGrowth = 1.25;
 
-bool IsCurrent(const VoiceMap& map, const Generation& generation) {
-  return map.generation == generation.number &&
-         static_cast<double>(generation.index->rows()) <= kGrowth * static_cast<double>(map.rows);
+bool IsCurrent(const VoiceMap& map, const std::shared_ptr<const Generation>& generation) {
+  return map.of.lock() == generation &&
+         static_cast<double>(generation->index->rows()) <= kGrowth * static_cast<double>(map.rows);
 }
 
 retrieval::Frames SampleOf(const retrieval::Index& index) {
@@ -43,11 +43,12 @@ retrieval::Frames SampleOf(const retrieval::Index& index) {
   return sample;
 }
 
-std::shared_ptr<const VoiceMap> MapOf(const Generation& generation) {
-  const int64_t rows = generation.index->rows();
-  const retrieval::Frames sample = SampleOf(*generation.index);
+std::shared_ptr<VoiceMap> MapOf(const std::shared_ptr<const Generation>& generation) {
+  const int64_t rows = generation->index->rows();
+  const retrieval::Frames sample = SampleOf(*generation->index);
   auto map = std::make_shared<VoiceMap>(sample.view());
-  map->generation = generation.number;
+  map->of = generation;
+  map->generation = generation->number;
   map->rows = rows;
   map->points.resize(static_cast<size_t>(2 * sample.rows()));
   map->plane.Apply(sample.view(), map->points.data());
@@ -66,7 +67,7 @@ absl::StatusOr<std::shared_ptr<const VoiceMap>> VoiceMaps::Find(const std::strin
   if (voice->generation == nullptr) return nullptr;
   const std::lock_guard<std::mutex> lock(mutex_);
   Known* const known = Touch(name);
-  if (known->map != nullptr && IsCurrent(*known->map, *voice->generation)) return known->map;
+  if (known->map != nullptr && IsCurrent(*known->map, voice->generation)) return known->map;
   if (!std::exchange(known->making, true)) {
     thread_.Run([this, name, generation = std::weak_ptr<const Generation>(voice->generation)] {
       Make(name, generation.lock());
@@ -87,16 +88,18 @@ VoiceMaps::Known* VoiceMaps::Touch(const std::string& name) {
 }
 
 void VoiceMaps::Make(const std::string& name, const std::shared_ptr<const Generation>& generation) {
-  std::shared_ptr<const VoiceMap> map;
+  std::shared_ptr<VoiceMap> map;
   const absl::Status status = Guarded([&] {
-    if (generation != nullptr) map = MapOf(*generation);
+    if (generation != nullptr) map = MapOf(generation);
     return absl::OkStatus();
   });
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = std::find_if(known_.begin(), known_.end(), [&](const Known& known) { return known.name == name; });
   if (found == known_.end()) return;  // pushed out by others meanwhile
   found->making = false;
-  if (status.ok() && map != nullptr) found->map = std::move(map);
+  if (!status.ok() || map == nullptr) return;
+  map->number = ++made_;
+  found->map = std::move(map);
 }
 
 absl::StatusOr<std::vector<VoiceMaps::LiveBlock>> VoiceMaps::Live(const std::string& name, int64_t after) {

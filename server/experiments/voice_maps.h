@@ -19,6 +19,8 @@ namespace kith::experiments {
 struct VoiceMap {
   explicit VoiceMap(retrieval::FrameView sample) : plane(sample) {}
 
+  int64_t number = 0;  // of the map: no two have the same
+  std::weak_ptr<const Generation> of;
   int64_t generation = 0;
   int64_t rows = 0;  // that it had when the map was made
   retrieval::PrincipalPlane plane;
@@ -60,6 +62,7 @@ class VoiceMaps {
 
   const Registry* const registry_;
   std::mutex mutex_;
+  int64_t made_ = 0;                             // guarded by mutex_
   std::list<Known> known_;                       // guarded by mutex_
   std::list<std::shared_ptr<Traffic>> watched_;  // guarded by mutex_
   ThreadPool thread_;                            // last: its tasks use all of the above

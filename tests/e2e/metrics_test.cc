@@ -175,6 +175,8 @@ TEST_F(MetricsTest, TheStatusPageIsToldOfVoicesTheirMapsAndWhatTheyAreAskedFor) 
   nlohmann::json map;
   testing::WaitUntil([&] { return (map = Body(Get("/api/map" + query)))["state"] == "ready"; });
   EXPECT_EQ(map["sampled"], 300);
+  const std::string tag = map["tag"];
+  EXPECT_EQ(Body(Get("/api/map" + query + "&known=" + tag)).count("points"), 0) << "it has them";
   EXPECT_EQ(map["points"].get<std::string>().size(), 300 * 4 * 4 / 3) << "two numbers of 16 bits each in base64";
   EXPECT_TRUE(Body(Get("/api/live" + query))["blocks"].empty());
   KithJson({"search", name, std::filesystem::directory_iterator(GenerateFrames(60, 4))->path().string()});

@@ -55,6 +55,15 @@ TEST_F(VoiceMapsTest, AVoiceThatHasGrownMuchIsMappedAnew) {
   EXPECT_EQ(Made("anna")->rows, 550);
 }
 
+TEST_F(VoiceMapsTest, ANewVoiceOfAnOldNameHasAMapOfItsOwn) {
+  ASSERT_TRUE(Train("anna", FramesOf(400, 1)).ok());
+  const auto map = Made("anna");
+  ASSERT_TRUE(Delete("anna").ok());
+  ASSERT_TRUE(Train("anna", FramesOf(400, 2)).ok());
+  EXPECT_NE(Made("anna")->number, map->number);
+  EXPECT_NE(Made("anna")->points, map->points);
+}
+
 TEST_F(VoiceMapsTest, ALargeVoiceIsMappedByASampleOfAllOfIt) {
   ASSERT_TRUE(Train("anna", FramesOf(20'000)).ok());
   EXPECT_EQ(Made("anna")->points.size(), 2 * 6000);

@@ -82,7 +82,8 @@ TEST_F(SecurityTest, MetricsWantATokenAndHealthDoesNot) {
   const std::string writer = NewToken("write", "*");
   UseTokens();
   Start();
-  for (const char* path : {"/healthz", "/readyz", "/", "/main.js"}) EXPECT_THAT(Ask(path, ""), StartsWith("HTTP/1.1 200 ")) << path;
+  for (const char* path : {"/healthz", "/readyz", "/", "/main.js"})
+    EXPECT_THAT(Ask(path, ""), StartsWith("HTTP/1.1 200 ")) << path;
   for (const char* path : {"/metrics", "/api/status", "/no/such/page"}) {
     EXPECT_THAT(Ask(path, ""), AllOf(StartsWith("HTTP/1.1 401 "), HasSubstr("WWW-Authenticate: Bearer"))) << path;
     EXPECT_THAT(Ask(path, token::TokenText(*token::NewToken())), StartsWith("HTTP/1.1 401 ")) << path;

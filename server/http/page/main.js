@@ -197,11 +197,11 @@ function showTrainings(trainings) {
 // --- The map
 
 const map = new VoiceMap(element('density'), element('sparks'));
-const shown = { voice: null, generation: null, rows: 0, ready: false, after: 0, lights: [] };
+const shown = { voice: null, tag: '', ready: false, after: 0, lights: [] };
 
 function chooseVoice(name) {
   if (name === shown.voice && name !== null) return;
-  Object.assign(shown, { voice: name, generation: null, rows: 0, ready: false, after: 0, lights: [] });
+  Object.assign(shown, { voice: name, tag: '', ready: false, after: 0, lights: [] });
   map.show(null);
   element('map-title').replaceChildren();
   const label = document.createElement('bdi');
@@ -222,17 +222,17 @@ function describeMap(caption, empty) {
 async function fetchMap() {
   const voice = shown.voice;
   if (voice === null) return;
-  const answer = await ask('map', { voice }).catch((error) => ({ state: 'error', message: error.message }));
+  const answer = await ask('map', { voice, known: shown.tag }).catch((error) => ({ state: 'error', message: error.message }));
   if (voice !== shown.voice) return; // another was chosen meanwhile
   if (answer.state !== 'ready') {
     if (shown.ready && answer.state === 'making') return; // the old one stays until the new one is there
-    shown.ready = false;
+    Object.assign(shown, { tag: '', ready: false });
     map.show(null);
     describeMap('', answer.state === 'not_in_memory' ? 'Not in memory. The first query loads it, or: kith load' : answer.message ?? 'Drawing the map …');
     return;
   }
-  if (!shown.ready || answer.generation !== shown.generation || answer.rows !== shown.rows) {
-    Object.assign(shown, { generation: answer.generation, rows: answer.rows, ready: true });
+  if (answer.tag !== shown.tag) {
+    Object.assign(shown, { tag: answer.tag, ready: true });
     map.show(unpack(answer.points));
     const [x, y] = answer.explained;
     describeMap(
