@@ -297,7 +297,9 @@ def progress_of(answer: Union[retrieval_pb2.TrainResponse, experiments_pb2.Impor
 def call_metadata(experiment: str) -> Tuple[Tuple[str, str], ...]:
     """x-kith-experiment, for proxies: metadata is ASCII, so the name goes percent-encoded. Nothing without a name.
     x-request-id, where `kith.request_id` gives one."""
-    metadata = (("x-kith-experiment", percent_encoded(experiment)),) if experiment else ()
+    metadata: Tuple[Tuple[str, str], ...] = (
+        (("x-kith-experiment", percent_encoded(experiment)),) if experiment else ()
+    )
     named = current_request_id()
     return metadata + ((("x-request-id", named),) if named else ())
 
