@@ -12,6 +12,7 @@
 
 #include "absl/time/clock.h"
 #include "server/app/check.h"
+#include "server/app/grpc_log.h"
 #include "server/app/observe.h"
 #include "server/app/options.h"
 #include "server/app/security.h"
@@ -229,6 +230,7 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "kithd: %s\n", Text(status).c_str());
     return 2;
   }
+  LogWhatGrpcSays();
   const absl::Status status = Serve(config, **security, signals);
   if (status.ok()) return 0;
   spdlog::error("{}", Text(status));

@@ -93,7 +93,8 @@ bool Account::IsUnused(TimePoint now) {
 }
 
 absl::Status Account::Refuse(const Bucket& bucket, int64_t amount, const char* what) const {
-  const absl::Duration wait = absl::Milliseconds(std::ceil(1000 * bucket.SecondsUntil(amount)));
+  const double milliseconds = std::ceil(1000 * bucket.SecondsUntil(amount) - kRounding);
+  const absl::Duration wait = absl::Milliseconds(std::max(1.0, milliseconds));
   return WithRetryDelay(Error(Reason::kRateLimited,
                               absl::StrCat(whose_, " sends more than ", bucket.rate(), " ", what, " a second (", key_,
                                            ".", what, "); send less, or try again in ", absl::FormatDuration(wait))),

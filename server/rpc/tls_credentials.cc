@@ -39,8 +39,9 @@ class TlsCredentials : public grpc::ServerCredentials {
     const auto pem = files_->Get();
     if (pem == given_) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     const grpc_ssl_pem_key_cert_pair pair{pem->key.c_str(), pem->cert.c_str()};
-    const char* const roots = pem->client_ca.empty() ? nullptr : pem->client_ca.c_str();
-    *config = grpc_ssl_server_certificate_config_create(roots, &pair, 1);
+    // gRPC 1.51 ends the process where there are none, even where clients are asked for no certificate.
+    const std::string& roots = pem->client_ca.empty() ? pem->cert : pem->client_ca;
+    *config = grpc_ssl_server_certificate_config_create(roots.c_str(), &pair, 1);
     if (*config == nullptr) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_FAIL;
     given_ = pem;
     return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;

@@ -149,6 +149,8 @@ TEST_F(SecurityTest, TlsEncryptsAndBothSidesAreSureOfEachOther) {
   const Finished stranger = Kith({"health", "--tls-ca", others.ca()});
   EXPECT_EQ(stranger.exit_code, 3) << "a server whose authority the client does not know";
   EXPECT_THAT(stranger.err, HasSubstr("authority"));
+  EXPECT_EQ(StopServer(SIGTERM), 0);
+  EXPECT_THAT(server_->err(), Not(HasSubstr("Handshake"))) << "clients that do not get in fill the log";
 }
 
 TEST_F(SecurityTest, MutualTlsLetsInWhoHasACertificate) {
