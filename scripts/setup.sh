@@ -9,7 +9,7 @@ readonly PACKAGES=(
   ca-certificates ccache cmake dpkg-dev g++ ninja-build pkg-config protobuf-compiler protobuf-compiler-grpc
   # libraries
   libarchive-dev libcli11-dev libcpp-httplib-dev libgrpc++-dev libopenblas-openmp-dev libprotobuf-dev libspdlog-dev
-  libsqlite3-dev libssl-dev libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev
+  libsqlite3-dev libssl-dev libsystemd-dev libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev
   # tests and benchmarks
   libbenchmark-dev libgmock-dev libgtest-dev
   # the Python package and its tests (client/python, tests/python)

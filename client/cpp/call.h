@@ -41,11 +41,14 @@ absl::Time DeadlineOf(const CallOptions& call);
 bool WaitBeforeRetry(const absl::Status& status, int attempt, absl::Time deadline, const Cancellation* cancellation);
 
 // Runs attempt() -> absl::Status, connected, and up to twice more while the connection breaks or the server is
-// draining. For calls that may be repeated without harm.
+// draining; each time it waits for it to be back, for connect_timeout at most. For calls that may be repeated without
+// harm.
 template <typename Attempt>
 absl::Status WithRetries(Connection& connection, absl::Time deadline, const CallOptions& call, Attempt attempt) {
   for (int number = 0;; ++number) {
-    if (absl::Status ready = connection.WaitUntilReady(deadline, call.cancellation); !ready.ok()) return ready;
+    const absl::Status ready = number == 0 ? connection.WaitUntilReady(deadline, call.cancellation)
+                                           : connection.WaitUntilBack(deadline, call.cancellation);
+    if (!ready.ok()) return ready;
     absl::Status status = attempt();
     if (status.ok() || !WaitBeforeRetry(status, number, deadline, call.cancellation)) return status;
   }

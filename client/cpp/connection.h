@@ -30,12 +30,16 @@ class Connection {
   // (or `deadline`), and as soon as an attempt has failed; CANCELLED.
   absl::Status WaitUntilReady(absl::Time deadline, const Cancellation* cancellation);
 
+  // The same for a server that was there a moment ago and may be starting again: attempts that fail do not end it.
+  absl::Status WaitUntilBack(absl::Time deadline, const Cancellation* cancellation);
+
   const std::string& target() const { return target_; }
   v1::Retrieval::StubInterface& retrieval() { return *retrieval_; }
   v1::Experiments::StubInterface& experiments() { return *experiments_; }
   grpc::health::v1::Health::StubInterface& health() { return *health_; }
 
  private:
+  absl::Status Wait(absl::Time deadline, const Cancellation* cancellation, bool through_failures);
   absl::Status NotReached(const std::string& why) const;
 
   const std::string target_;

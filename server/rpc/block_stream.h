@@ -163,7 +163,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
       return Error(Reason::kBadParameter, "open: the first message of a stream must have it");
     }
     StreamOptions options;
-    auto block = Kind::Open(request.open(), context_.limits);
+    auto block = Kind::Open(request.open(), context_.limits->Get());
     if (!block.ok()) return block.status();
     options.block = *std::move(block);
     if (request.open().has_budget_ms()) {

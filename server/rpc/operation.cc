@@ -25,7 +25,7 @@ absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions
   const auto params = block.job.index->Resolve(options.search);
   if (!params.ok()) return params.status();
   block.job.params = *params;
-  const auto queries = QueriesOf(frames, block.job.index->dimension(), context.limits);
+  const auto queries = QueriesOf(frames, block.job.index->dimension(), context.limits->Get());
   if (!queries.ok()) return queries.status();
   block.job.queries = *queries;
   call->trace->rows = queries->rows;
@@ -50,7 +50,7 @@ absl::Status OnGeneration(const Context& context, const BlockOptions& options, c
   }
   const auto queries = FramesOf(frames);
   if (!queries.ok()) return queries.status();
-  return StartWhenLoaded(context, options.experiment, std::min<int64_t>(queries->rows, context.limits.rows),
+  return StartWhenLoaded(context, options.experiment, std::min<int64_t>(queries->rows, context.limits->Get().rows),
                          std::move(call), [options, submit](const auto& generation, BlockCall call) {
                            return submit(options, generation, std::move(call));
                          });

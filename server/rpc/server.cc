@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "server/base/status.h"
 
 namespace kith::rpc {
@@ -31,7 +32,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, co
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.SetMaxReceiveMessageSize(context.limits.message_bytes);
+  builder.SetMaxReceiveMessageSize(context.limits->Get().message_bytes);
   builder.SetMaxSendMessageSize(-1);  // what was asked for is sent
   builder.RegisterService(&server->retrieval_);
   builder.RegisterService(&server->experiments_);
@@ -48,6 +49,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, co
 
 Server::~Server() {
   if (server_ != nullptr) Drain(std::chrono::milliseconds(0));
+}
+
+bool Server::Answers(std::chrono::milliseconds time) const {
+  const auto health = grpc::health::v1::Health::NewStub(server_->InProcessChannel({}));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + time);
+  grpc::health::v1::HealthCheckResponse response;
+  return health->Check(&context, {}, &response).error_code() != grpc::DEADLINE_EXCEEDED;
 }
 
 void Server::Drain(std::chrono::milliseconds patience) {

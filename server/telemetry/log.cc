@@ -15,6 +15,8 @@
 
 namespace kith::telemetry {
 
+void SetLogLevel(absl::string_view level) { spdlog::set_level(spdlog::level::from_str(std::string(level))); }
+
 absl::Status SetUpLogging(absl::string_view level, absl::string_view format) {
   constexpr absl::string_view kLevels[] = {"trace", "debug", "info", "warn", "error"};
   if (std::find(std::begin(kLevels), std::end(kLevels), level) == std::end(kLevels)) {

@@ -11,4 +11,7 @@ namespace kith::telemetry {
 // field (log_format.h). BAD_PARAMETER for any other level or format. To be called once, before other threads log.
 absl::Status SetUpLogging(absl::string_view level, absl::string_view format);
 
+// From now on. One of those levels.
+void SetLogLevel(absl::string_view level);
+
 }  // namespace kith::telemetry

@@ -54,6 +54,7 @@ class Client:
     ) -> None:
         self.target = _channel.resolve_target(target)
         self._request_timeout = request_timeout
+        self._connect_timeout = connect_timeout
         self._channel = grpc.aio.insecure_channel(self.target, options=_channel.channel_options(connect_timeout))
         self._stubs = {
             "Retrieval": retrieval_pb2_grpc.RetrievalStub(self._channel),
@@ -266,8 +267,17 @@ class Client:
                 pause = rpc.pause_before_retry(error, attempt)
                 if pause is None:
                     raise
+                restarts = error.reason == "SHUTTING_DOWN"
             await asyncio.sleep(pause)
+            if restarts:
+                await self._wait_until_back(rpc.deadline.at_most(self._connect_timeout))
             attempt += 1
+
+    async def _wait_until_back(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._channel.channel_ready(), seconds)
+        except (asyncio.TimeoutError, grpc.aio.UsageError):  # the next attempt says it better
+            pass
 
     async def _once(self, rpc: Rpc) -> Any:
         if rpc.on_start is not None:
