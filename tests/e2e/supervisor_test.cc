@@ -100,14 +100,14 @@ TEST_F(SupervisorTest, AReloadTakesOnWhatCanChangeAndTellsWhatCannot) {
                     HasSubstr("reload: limits.experiments is 1 now, and was 1024"),
                     HasSubstr("reload: search.threads stays 0: to make it 3, restart kithd"),
                     HasSubstr("reload: log.level is debug now, and was info"), Not(HasSubstr("reload: limits.rows"))));
-  const Finished search = Kith({"search", "anna", GenerateFrames(100), "--k", "6"});
+  const Finished search = Kith({"search", "anna", GenerateFrames(100), "-k", "6"});
   EXPECT_EQ(search.exit_code, 1);
   EXPECT_THAT(search.err, HasSubstr("1 to 5"));
   EXPECT_THAT(Kith({"train", "bert", GenerateFrames(100)}).err, HasSubstr("limits.experiments"));
 
   Configure("");
   Reload("limits.k is 1024 now, and was 5");
-  EXPECT_EQ(Kith({"search", "anna", GenerateFrames(100), "--k", "6"}).exit_code, 0);
+  EXPECT_EQ(Kith({"search", "anna", GenerateFrames(100), "-k", "6"}).exit_code, 0);
   EXPECT_EQ(Kith({"train", "bert", GenerateFrames(100)}).exit_code, 0);
 }
 
@@ -117,7 +117,7 @@ TEST_F(SupervisorTest, AReloadOfAWrongFileChangesNothingAndSaysWhy) {
   KithJson({"train", "anna", GenerateFrames(100)});
   Configure("limits: {k: 5}\nserch: {}\n");
   Reload("reload: nothing is changed: " + Path("kithd.yaml") + ":2: serch");
-  EXPECT_THAT(Kith({"search", "anna", GenerateFrames(100), "--k", "8"}).err, HasSubstr("1 to 7"));
+  EXPECT_THAT(Kith({"search", "anna", GenerateFrames(100), "-k", "8"}).err, HasSubstr("1 to 7"));
 }
 
 TEST_F(SupervisorTest, AFlagStandsAboveAReloadedFile) {

@@ -38,7 +38,7 @@ class HeldUpload final : public FrameSource {
     Client client({target});
     testing::WaitUntil([&] { return client.Get("bert").ok(); });
   }
-  ~HeldUpload() override { Release(); }
+  ~HeldUpload() override { (void)Release(); }
 
   absl::StatusOr<FramesView> Next() override {
     std::unique_lock lock(mutex_);

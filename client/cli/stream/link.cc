@@ -62,7 +62,8 @@ void StreamLink::Run() {
     auto stream = client_.StreamExpand(options_.experiment, options_.params, options_.budget, call);
     if (!stream.ok()) NoteError(stream.status(), /*broken=*/false);
     const bool answered = stream.ok() && Serve(**stream);
-    const bool away = absl::IsUnavailable(counts().last_error);
+    const absl::Status last_error = counts().last_error;
+    const bool away = absl::IsUnavailable(last_error) || absl::IsCancelled(last_error);
     backoff = answered ? kFirstBackoff : std::min(2 * backoff, away ? kMaxBackoffOfRestart : kMaxBackoff);
     if (stopping() || cancellation_.WaitFor(backoff)) break;
   }

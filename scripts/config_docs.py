@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Writes docs/configuration.md from config/kithd.yaml, which a test holds equal to the keys that kithd knows."""
+
+import sys
+
+from generated_page import TOP, cell, run, table
+
+HEAD = """# Configuration
+
+Made from [config/kithd.yaml](../config/kithd.yaml) by `scripts/config_docs.py`; change that.
+"""
+
+
+def read():
+    """What stands above all, then (section or "", its comment, [(key, default, comment)])."""
+    head, sections, comment = None, [("", "", [])], []
+    for line in (TOP / "config" / "kithd.yaml").read_text(encoding="utf-8").split("\n"):
+        text = line.strip()
+        if text.startswith("#"):
+            comment.append(text[1:].strip())
+        elif not text:
+            if head is None:
+                head, comment = comment, []
+        else:
+            key, _, value = text.partition(":")
+            said, comment = " ".join(comment), []
+            if line.startswith("    "):
+                sections[-1][2].append((f"{sections[-1][2][-1][0]}.{key}", value.strip(), said))
+            elif line.startswith("  "):
+                sections[-1][2].append((f"{sections[-1][0]}.{key}", value.strip(), said))
+            elif value:
+                if sections[-1][0]:
+                    sections.append(("", "", []))
+                sections[-1][2].append((key, value.strip(), said))
+            else:
+                sections.append((key, said, []))
+    return head, [section for section in sections if section[2]]
+
+
+def page(_):
+    head, sections = read()
+    paragraphs = "\n".join(head).split("\n\n")
+    parts = [HEAD.strip(), *paragraphs]
+    for name, about, keys in sections:
+        parts.append(f"## {name or 'At the top'}")
+        parts.append(about)
+        rows = []
+        for key, default, said in keys:
+            live = "[reload]" in said
+            rows.append([f"`{key}`", f"`{default}`", "yes" if live else "", cell(said.replace("[reload]", ""))])
+        parts.append(table(["key", "default", "by reload", "what"], rows))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(run("configuration.md", page, __doc__))
