@@ -1,20 +1,27 @@
 #!/usr/bin/env bash
-# Installs what building Kith needs on Debian 12, as root or through sudo. Quick and silent where nothing is missing.
+# Installs what building and testing Kith needs on Debian 12, as root or through sudo. Quick and silent where nothing is
+# missing.
 #
-# Usage: scripts/setup.sh
+# Usage: scripts/setup.sh [--build]
+#
+#   --build   only what the programs are built with
 set -euo pipefail
 
-readonly PACKAGES=(
+PACKAGES=(
   # tools; dpkg-dev unpacks the source package of faiss (scripts/build_faiss.sh)
   ca-certificates ccache cmake dpkg-dev g++ ninja-build pkg-config protobuf-compiler protobuf-compiler-grpc
   # libraries
   libarchive-dev libcli11-dev libcpp-httplib-dev libgrpc++-dev libopenblas-openmp-dev libprotobuf-dev libspdlog-dev
   libsqlite3-dev libssl-dev libsystemd-dev libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev
+)
+readonly PACKAGES_OF_TESTS=(
   # tests and benchmarks
   libbenchmark-dev libgmock-dev libgtest-dev
   # the Python package and its tests (client/python, tests/python)
   mypy python3-faiss python3-grpcio python3-numpy python3-pip python3-protobuf python3-pytest python3-setuptools
   python3-venv python3-wheel
+  # the tests of the status page (tests/page)
+  chromium fonts-dejavu-core
 )
 
 say() { echo "setup: $*" >&2; }
@@ -37,23 +44,48 @@ require_debian_12() {
   exit 1
 }
 
-main() {
-  require_debian_12
-  local missing as_root=()
-  mapfile -t missing < <(missing_packages)
-  ((${#missing[@]} > 0)) || return 0
-  if ((EUID != 0)); then
-    if ! sudo -n true 2>/dev/null; then
-      say "packages are missing and this is not root; as root, run:"
-      say "  apt-get update && apt-get install --no-install-recommends ${missing[*]}"
-      exit 1
-    fi
-    as_root=(sudo -n)
-  fi
-  say "installing ${missing[*]}"
-  "${as_root[@]}" apt-get -qq update
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 \
-    install -y --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+as_root() {
+  if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi
 }
 
-main
+install_packages() {
+  if ((EUID != 0)) && ! sudo -n true 2>/dev/null; then
+    say "packages are missing and this is not root; as root, run:"
+    say "  apt-get update && apt-get install --no-install-recommends $*"
+    exit 1
+  fi
+  say "installing $*"
+  as_root apt-get -qq update
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 \
+    install -y --no-install-recommends "$@" </dev/null >/dev/null
+}
+
+# Prometheus and promtool, for tests/monitoring: the programs alone, because the package would start a server of its own
+# on all addresses.
+fetch_prometheus() {
+  local folder="${KITH_CACHE_DIR:-$HOME/.cache/kith}/prometheus"
+  [[ ! -x "$folder/usr/bin/promtool" ]] || return 0
+  say "fetching prometheus into $folder"
+  mkdir -p "$folder"
+  (
+    cd "$folder"
+    apt-get -qq download prometheus >/dev/null 2>&1 || { as_root apt-get -qq update && apt-get -qq download prometheus; }
+    dpkg-deb -x prometheus_*.deb .
+    rm prometheus_*.deb
+  )
+}
+
+main() {
+  require_debian_12
+  if [[ "${1:-}" != --build ]]; then
+    PACKAGES+=("${PACKAGES_OF_TESTS[@]}")
+    # Node.js that somebody installed from elsewhere brings npm with it, and Debian's npm would not go with that.
+    command -v npm >/dev/null || PACKAGES+=(nodejs npm)
+    fetch_prometheus
+  fi
+  local missing
+  mapfile -t missing < <(missing_packages)
+  ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
+}
+
+main "$@"

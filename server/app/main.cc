@@ -191,9 +191,10 @@ absl::Status Serve(const Options& options, const Signals& signals) {
   experiments::Trainer trainer(store->get(), &budget, TrainingOptions(config, cores, metrics.get()));
   ThreadPool pool(kPoolThreads, [] { retrieval::SetThreadsOfThisThread(1); });  // additions leave the cores to searches
   std::atomic<bool> ready{false};
-  const auto levels = [&] { return LevelsOf(engine, **registry, budget); };
+  Observer observer({&engine, registry->get(), &trainer, &budget, config.data_dir, started},
+                    config.metrics.experiments);
   const auto http =
-      ServeHttp(config.http.listen, {[&] { return metrics->Text(levels()); }, [&] { return ready.load(); }});
+      ServeHttp(config.http.listen, {[&] { return metrics->Text(observer.Look()); }, [&] { return ready.load(); }});
   if (!http.ok()) return http.status();
   config::LiveLimits limits(config.limits);
   const rpc::Context context{&limits, store->get(), registry->get(), &trainer,

@@ -55,6 +55,7 @@ constexpr Value kValues[] = {
     {"storage.fold_bytes", [](const Config& c) { return absl::StrCat(c.storage.fold_bytes); },
      [](const Config& from, Config& to) { to.storage.fold_bytes = from.storage.fold_bytes; }},
     {"http.listen", [](const Config& c) { return c.http.listen; }},
+    {"metrics.experiments", [](const Config& c) { return absl::StrCat(c.metrics.experiments); }},
     {"log.level", [](const Config& c) { return c.log.level; },
      [](const Config& from, Config& to) { to.log.level = from.log.level; }},
     {"log.format", [](const Config& c) { return c.log.format; }},

@@ -65,6 +65,10 @@ struct Http {
   std::string listen;  // HOST:PORT; empty: nothing is served over HTTP
 };
 
+struct Metrics {
+  int experiments = 20;  // that have series of their own
+};
+
 struct Log {
   std::string level = "info";   // trace, debug, info, warn, error
   std::string format = "text";  // text, json
@@ -82,6 +86,7 @@ struct Config {
   std::vector<std::string> preload;  // names of experiments that are loaded at the start and stay; none twice
   Storage storage;
   Http http;
+  Metrics metrics;
   Log log;
 };
 

@@ -132,6 +132,7 @@ std::vector<Key> MakeKeys() {
       {"storage.fold_rows", Whole([](Config& c) -> int& { return c.storage.fold_rows; }, 1, kMaxRows)},
       {"storage.fold_bytes", SetFoldBytes},
       {"http.listen", SetHttpListen},
+      {"metrics.experiments", Whole([](Config& c) -> int& { return c.metrics.experiments; }, 0, 1000)},
       {"log.level",
        OneOf([](Config& c) -> std::string& { return c.log.level; }, {"trace", "debug", "info", "warn", "error"})},
       {"log.format", OneOf([](Config& c) -> std::string& { return c.log.format; }, {"text", "json"})},

@@ -41,7 +41,7 @@ void AddCall::Add() {
   context_.registry->Add(experiment_, upload_.frames().view(), upload_.RequestOf(request_id_, "add"),
                          [this](const absl::StatusOr<storage::AddRecord>& record) {
                            if (!record.ok()) return End(record.status());
-                           context_.metrics->CountRows(rpc(), record->rows);
+                           context_.metrics->CountRows(rpc(), absl::StatusCode::kOk, record->rows);
                            response_->set_first_id(record->first_id);
                            response_->set_rows(record->rows);
                            response_->set_total_rows(record->total_rows);

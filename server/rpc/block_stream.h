@@ -196,7 +196,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
   void Answer(Block* block, const absl::Status& status) {
     context_.metrics->CountStreamBlock(Kind::kRpc, status.code());
     if (!status.ok()) {
-      context_.metrics->CountFailedBlock(status);
+      CountFailed(block->trace, Kind::kRpc, status, context_.metrics.get());
       block->response.Clear();
     }
     *block->response.mutable_status() = ToProto(status);

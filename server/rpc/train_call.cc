@@ -74,7 +74,7 @@ absl::Status TrainCall::StartWork() {
     EndWith(description);
     return absl::OkStatus();
   }
-  context_.metrics->CountRows(rpc(), upload_.rows());
+  context_.metrics->CountRows(rpc(), absl::StatusCode::kOk, upload_.rows());
   experiments::TrainingRequest training;
   training.request = request;
   training.lease = std::move(lease_);

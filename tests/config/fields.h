@@ -13,7 +13,8 @@ inline auto Fields(const Config& c) {
                     c.search.queue_rows, c.search.batch_rows, c.training.threads, c.training.concurrent,
                     c.training.nice, c.training.queue, c.training.compress_above_rows, c.training.compress_centres,
                     c.training.import_seconds, c.memory.budget.bytes, c.memory.budget.percent, c.preload, c.http.listen,
-                    c.storage.keep_generations, c.storage.fold_rows, c.storage.fold_bytes, c.log.level, c.log.format);
+                    c.metrics.experiments, c.storage.keep_generations, c.storage.fold_rows, c.storage.fold_bytes,
+                    c.log.level, c.log.format);
 }
 
 }  // namespace kith::config

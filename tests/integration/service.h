@@ -54,6 +54,8 @@ class Service {
   // Rows that wait for a worker.
   int64_t waiting_rows() const { return engine_.waiting_rows(); }
 
+  experiments::Registry& registry() { return *registry_; }
+
   // What was counted and timed.
   const telemetry::Metrics& metrics() const { return *metrics_; }
 
