@@ -64,7 +64,7 @@ trap 'exit 129' HUP
 # --- Build and start.
 
 build() {
-  "$REPO/scripts/setup.sh"
+  "$REPO/scripts/setup.sh" --build
   say "Building (the first time faiss as well: some ten minutes on two cores) ..."
   local log="$work/build.log"
   if ! run env -C "$REPO" cmake --preset release >"$log" 2>&1 ||

@@ -77,15 +77,16 @@ fetch_prometheus() {
 
 main() {
   require_debian_12
-  if [[ "${1:-}" != --build ]]; then
+  local missing tests=true
+  [[ "${1:-}" != --build ]] || tests=false
+  if [[ "$tests" == true ]]; then
     PACKAGES+=("${PACKAGES_OF_TESTS[@]}")
     # Node.js that somebody installed from elsewhere brings npm with it, and Debian's npm would not go with that.
     command -v npm >/dev/null || PACKAGES+=(nodejs npm)
-    fetch_prometheus
   fi
-  local missing
   mapfile -t missing < <(missing_packages)
   ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
+  [[ "$tests" == false ]] || fetch_prometheus
 }
 
 main "$@"
