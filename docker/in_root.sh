@@ -20,6 +20,6 @@ while IFS=: read -r folder path; do
 done <<<"$MOUNTS"
 mount -o remount,bind,ro "$new"
 ip link set lo up 2>/dev/null || ifconfig lo up
-exec setpriv --reuid 10001 --regid 10001 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all \
-  chroot "$new" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/var/lib/kith \
+exec chroot "$new" setpriv --reuid 10001 --regid 10001 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all \
+  env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/var/lib/kith \
   sh -c 'cd /var/lib/kith && exec "$@"' sh "$@"
