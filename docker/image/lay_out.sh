@@ -12,6 +12,7 @@ faiss="$(scripts/build_faiss.sh)"
 mkdir -p "$TO$faiss" "$TO/usr/local/bin" "$TO/usr/share/kith"
 cp -r "$faiss/lib" "$TO$faiss/"
 install -m 0755 build/release/bin/kithd build/release/bin/kith docker/image/kithd-in-image docker/image/kith-healthy \
+  docker/image/kith-first-token \
   "$TO/usr/local/bin/"
 find "$TO" \( -name 'libfaiss.so' -o -name kithd -o -name kith \) -exec strip {} +
 install -m 0644 LICENSE "$TO/usr/share/kith/"

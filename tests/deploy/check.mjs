@@ -64,7 +64,8 @@ function checkCompose() {
   const schema = JSON.parse(text, (key, value) => (key === 'id' && typeof value === 'string' ? undefined : value));
   const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
   const validate = ajv.compile({ ...schema, $schema: 'https://json-schema.org/draft/2019-09/schema' });
-  const compose = documentsOf(file)[0];
+  const { name, ...compose } = documentsOf(file)[0]; // the schema is of before there were names
+  if (!name) fault(file, 'has no name');
   if (!validate(compose)) for (const error of validate.errors) fault(`${file} ${error.instancePath}`, error.message);
   for (const [name, service] of Object.entries(compose.services)) {
     for (const volume of service.volumes ?? []) {
@@ -107,8 +108,10 @@ function compileTyped(typed) {
   const lines = [];
   typed.forEach(({ module, type, value, partial }, i) => {
     lines.push(`import type { ${type} as T${i} } from ${JSON.stringify(module)};`);
-    lines.push(`const v${i}: ${partial ? `Partial<T${i}>` : `T${i}`} = ${JSON.stringify(value)}; void v${i};`);
+    lines.push(`const v${i}: ${partial ? `Plain<Partial<T${i}>>` : `T${i}`} = ${JSON.stringify(value)}; void v${i};`);
   });
+  // With the values of enumerations as JSON has them.
+  lines.push('type Plain<T> = T extends string ? `${T}` : T extends object ? { [K in keyof T]: Plain<T[K]> } : T;');
   writeFileSync('typed.ts', lines.join('\n') + '\n');
   const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'esnext', '--moduleResolution', 'bundler'];
   try {
