@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Writes docs/api.md from the comments of proto/kith/v1.
 
 Needs protoc and Python's protobuf, which scripts/setup.sh installs.

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Writes docs/cli.md from what kithd and kith say with --help.
 
 BIN is the folder that they are in: build/release/bin.

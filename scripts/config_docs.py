@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Writes docs/configuration.md from config/kithd.yaml, which a test holds equal to the keys that kithd knows."""
 
 import sys

@@ -6,7 +6,8 @@ set -euo pipefail
 
 TESTS="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 TOP="$(cd "$TESTS/../.." && pwd)"
-readonly TESTS TOP WORK=$1 BIN=$2
+BIN="$(realpath "$2")"
+readonly TESTS TOP WORK=$1 BIN
 checks=0 faults=0
 
 say() { echo "deploy: $*" >&2; }
