@@ -14,6 +14,7 @@
 #include "server/app/observe.h"
 #include "server/app/options.h"
 #include "server/app/reload.h"
+#include "server/app/security.h"
 #include "server/app/signals.h"
 #include "server/app/supervisor.h"
 #include "server/base/clock.h"
@@ -160,7 +161,7 @@ int WaitForStop(const Signals& signals, const rpc::Server& server, Reload* reloa
   }
 }
 
-absl::Status Serve(const Options& options, const Signals& signals) {
+absl::Status Serve(const Options& options, const Security& security, const Signals& signals) {
   const config::Config& config = options.config;
   const int cores = UsableCores();
   const int search_threads = config.search.threads > 0 ? config.search.threads : cores;
@@ -168,6 +169,7 @@ absl::Status Serve(const Options& options, const Signals& signals) {
   retrieval::InitializeFaiss();
   const retrieval::Platform platform = retrieval::DescribePlatform();
   LogPlatform(platform, search_threads);
+  security.Log(config);
   const auto metrics = std::make_shared<telemetry::Metrics>(
       telemetry::BuildInfo{KITH_VERSION, platform.faiss, platform.instruction_set});
 
@@ -194,12 +196,13 @@ absl::Status Serve(const Options& options, const Signals& signals) {
   Observer observer({&engine, registry->get(), &trainer, &budget, config.data_dir, started},
                     config.metrics.experiments);
   const auto http =
-      ServeHttp(config.http.listen, {[&] { return metrics->Text(observer.Look()); }, [&] { return ready.load(); }});
+      ServeHttp(config.http.listen, {[&] { return metrics->Text(observer.Look()); }, [&] { return ready.load(); }},
+                security.http());
   if (!http.ok()) return http.status();
   config::LiveLimits limits(config.limits);
   const rpc::Context context{&limits, store->get(), registry->get(), &trainer,
                              &engine, &pool,        metrics,         {KITH_VERSION, search_threads, started}};
-  auto server = rpc::Server::Start(context, config.listen);
+  auto server = rpc::Server::Start(context, config.listen, security.rpc());
   if (!server.ok()) return server.status();
   ready = true;
   std::printf("listening on %s\n", (*server)->address().c_str());
@@ -237,16 +240,21 @@ int Main(int argc, char** argv) {
   const ParsedOptions parsed = ParseOptions(argc, argv);
   if (!parsed.options) return parsed.exit_code;
   const config::Config& config = parsed.options->config;
+  if (parsed.options->check) return CheckData(*parsed.options->check);
+  const auto security = Security::Open(config);
+  if (!security.ok()) {
+    std::fprintf(stderr, "kithd: %s\n", Text(security.status()).c_str());
+    return 2;
+  }
   if (parsed.options->check_config) {
     std::printf("the configuration is good\n");
     return 0;
   }
-  if (parsed.options->check) return CheckData(*parsed.options->check);
   if (absl::Status status = telemetry::SetUpLogging(config.log.level, config.log.format); !status.ok()) {
     std::fprintf(stderr, "kithd: %s\n", Text(status).c_str());
     return 2;
   }
-  const absl::Status status = Serve(*parsed.options, signals);
+  const absl::Status status = Serve(*parsed.options, **security, signals);
   if (status.ok()) return 0;
   spdlog::error("{}", Text(status));
   return 1;

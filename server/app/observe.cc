@@ -83,14 +83,16 @@ void Observer::LookAtDisk(telemetry::Levels* levels) {
   levels->disk_size_bytes = disk_.size_bytes;
 }
 
-absl::StatusOr<std::unique_ptr<http::Server>> ServeHttp(const std::string& listen, http::Pages pages) {
+absl::StatusOr<std::unique_ptr<http::Server>> ServeHttp(const std::string& listen, http::Pages pages,
+                                                        const http::Security& security) {
   if (listen.empty()) return nullptr;
   const auto address = config::ParseListen(listen);
   if (!address.ok()) return address.status();
-  auto server = http::Server::Start(address->host, address->port, std::move(pages));
+  auto server = http::Server::Start(address->host, address->port, std::move(pages), {}, security);
   if (!server.ok()) return server.status();
-  spdlog::info("metrics on http://{}:{}/metrics", listen.substr(0, listen.rfind(':')), (*server)->port());
-  if (!config::IsLoopback(*address)) {
+  spdlog::info("metrics on {}://{}:{}/metrics", security.tls == nullptr ? "http" : "https",
+               listen.substr(0, listen.rfind(':')), (*server)->port());
+  if (!config::IsLoopback(*address) && security.tokens == nullptr) {
     spdlog::warn("http.listen: {} can be reached from other machines; whoever reaches it can read the metrics", listen);
   }
   return server;

@@ -53,6 +53,7 @@ class Observer {
 
 // Shows the pages on `listen`, http.listen of the configuration, and logs where; nothing and null where that is empty.
 // UNAVAILABLE where the address cannot be had.
-absl::StatusOr<std::unique_ptr<http::Server>> ServeHttp(const std::string& listen, http::Pages pages);
+absl::StatusOr<std::unique_ptr<http::Server>> ServeHttp(const std::string& listen, http::Pages pages,
+                                                        const http::Security& security);
 
 }  // namespace kith::app

@@ -11,6 +11,9 @@ namespace kith::app {
 void Reload::Run() {
   absl::StatusOr<config::Config> wanted = config::Load(file_);
   if (wanted.ok()) wanted = config::WithOverrides(*std::move(wanted), overrides_);
+  if (wanted.ok()) {
+    if (const absl::Status status = config::CheckExposure(*wanted); !status.ok()) wanted = status;
+  }
   if (!wanted.ok()) {
     spdlog::error("reload: nothing is changed: {}", std::string(wanted.status().message()));
     return;

@@ -17,6 +17,7 @@ void AddCall::StartWork() {
 
 absl::Status AddCall::Take(const v1::AddRequest& request) {
   if (!opened_) {
+    if (absl::Status status = pass().Allow(request.experiment()); !status.ok()) return status;
     experiment_ = request.experiment();
     request_id_ = request.request_id();
     if (absl::Status status = CheckRequestId(request_id_); !status.ok()) return status;

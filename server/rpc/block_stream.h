@@ -18,6 +18,7 @@
 #include "server/rpc/block_trace.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
+#include "server/rpc/cost.h"
 #include "server/rpc/operation.h"
 #include "server/rpc/status.h"
 #include "server/rpc/stream_set.h"
@@ -141,6 +142,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
   absl::Status Take(TimePoint received) {
     const std::shared_ptr<Block> block = std::move(incoming_);
     block->trace.received = received;
+    if (absl::Status status = this->pass().Check(); !status.ok()) return status;
     const bool opens = !options_.has_value();
     if (opens) {
       if (absl::Status status = Open(block->request); !status.ok()) return status;
@@ -162,6 +164,8 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
     if (!request.has_open()) {
       return Error(Reason::kBadParameter, "open: the first message of a stream must have it");
     }
+    if (absl::Status status = this->pass().Allow(request.open().experiment()); !status.ok()) return status;
+    if (absl::Status status = this->pass().EnterStream(); !status.ok()) return status;
     StreamOptions options;
     auto block = Kind::Open(request.open(), context_.limits->Get());
     if (!block.ok()) return block.status();
@@ -183,6 +187,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
   }
 
   absl::Status Start(const std::shared_ptr<Block>& block, TimePoint received) {
+    if (absl::Status status = this->pass().Take(CostOf(block->request)); !status.ok()) return status;
     BlockCall call;
     if (options_->budget) call.deadline = received + *options_->budget;
     call.source = source_;

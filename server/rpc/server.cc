@@ -1,12 +1,10 @@
 #include "server/rpc/server.h"
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
-
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "server/base/status.h"
+#include "server/rpc/tls_credentials.h"
 
 namespace kith::rpc {
 namespace {
@@ -15,17 +13,31 @@ namespace {
 // just now do not: gRPC's client reads nothing then. Whoever waits for the next start waits for this.
 constexpr std::chrono::milliseconds kFarewell(200);
 
+// Those that what is so open asks for; null for none.
+const auth::Tokens* TokensFor(Openness openness, const Security& security) {
+  return openness == Openness::kOpen ? nullptr : security.tokens;
+}
+
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, const std::string& listen) {
+Server::Server(const Context& context, const Security& security)
+    : registry_(context.registry),
+      trainer_(context.trainer),
+      gate_(context.metrics, security.tokens, auth::RateLimits::Make(context.limits->Get())),
+      retrieval_(context, &gate_),
+      experiments_(context, &gate_),
+      health_(TokensFor(security.health, security)),
+      reflection_(TokensFor(security.reflection, security)),
+      credentials_(security.tls == nullptr ? grpc::InsecureServerCredentials() : MakeTlsCredentials(security.tls)) {}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, const std::string& listen,
+                                                      const Security& security) {
   // Debian's absl looks for deadlocks at every lock that gRPC takes, which costs 2 to 3 % of a block.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  std::unique_ptr<Server> server(new Server(context));
+  std::unique_ptr<Server> server(new Server(context, security));
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort(listen, server->credentials_, &port);
   // Otherwise a second kithd on the same port would quietly share its calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // A client whose machine is gone must not hold its stream, or its upload, for ever.
@@ -37,6 +49,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, co
   builder.SetMaxSendMessageSize(-1);  // what was asked for is sent
   builder.RegisterService(&server->retrieval_);
   builder.RegisterService(&server->experiments_);
+  builder.RegisterService(&server->health_);
+  if (security.reflection != Openness::kOff) builder.RegisterService(&server->reflection_);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr || port == 0) {
     return Error(
@@ -44,7 +58,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, co
         absl::StrCat("cannot listen on ", listen, ": the address is not one of this machine, or the port is taken"));
   }
   server->address_ = absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
-  server->server_->GetHealthCheckService()->SetServingStatus(true);
+  server->health_.SetServing(true);
   return server;
 }
 
@@ -61,7 +75,7 @@ bool Server::Answers(std::chrono::milliseconds time) const {
 }
 
 void Server::Drain(std::chrono::milliseconds patience) {
-  server_->GetHealthCheckService()->SetServingStatus(false);
+  health_.SetServing(false);
   gate_.Close();
   trainer_->Cancel();
   retrieval_.Drain();

@@ -11,7 +11,10 @@
 #include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
 #include "server/rpc/experiments_service.h"
+#include "server/rpc/health_service.h"
+#include "server/rpc/reflection_service.h"
 #include "server/rpc/retrieval_service.h"
+#include "server/rpc/security.h"
 
 namespace kith::rpc {
 
@@ -19,7 +22,8 @@ class Server {
  public:
   // Serves on `listen` (HOST:PORT; port 0 takes a free one). UNAVAILABLE where that cannot be had. What `context`
   // points to has to outlive the server.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const Context& context, const std::string& listen);
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const Context& context, const std::string& listen,
+                                                       const Security& security = {});
 
   // As Drain, without patience.
   ~Server();
@@ -38,18 +42,16 @@ class Server {
   void Drain(std::chrono::milliseconds patience);
 
  private:
-  explicit Server(const Context& context)
-      : registry_(context.registry),
-        trainer_(context.trainer),
-        gate_(context.metrics),
-        retrieval_(context, &gate_),
-        experiments_(context, &gate_) {}
+  Server(const Context& context, const Security& security);
 
   experiments::Registry* const registry_;
   experiments::Trainer* const trainer_;
   CallGate gate_;
   RetrievalService retrieval_;
   ExperimentsService experiments_;
+  HealthService health_;
+  ReflectionService reflection_;
+  const std::shared_ptr<grpc::ServerCredentials> credentials_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

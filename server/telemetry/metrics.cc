@@ -156,6 +156,7 @@ struct Metrics::Series {
   Counters& refused = AddCounters(&registry, "kith_refused_blocks_total", "Blocks that there was no room for.");
   Counter& refused_overloaded = Refused(Reason::kOverloaded);
   Counter& refused_memory = Refused(Reason::kMemoryBudget);
+  Counter& refused_rate = Refused(Reason::kRateLimited);
   Counters& loads = AddCounters(&registry, "kith_loads_total", "Attempts to load an experiment into memory.");
   Counter& loads_ok = loads.Add({{"outcome", "ok"}});
   Counter& loads_degraded = loads.Add({{"outcome", "degraded"}});
@@ -197,6 +198,8 @@ BlockFailure Metrics::CountFailedBlock(const absl::Status& status) {
     series_->refused_overloaded.Increment();
   } else if (reason == ReasonName(Reason::kMemoryBudget)) {
     series_->refused_memory.Increment();
+  } else if (reason == ReasonName(Reason::kRateLimited)) {
+    series_->refused_rate.Increment();
   } else {
     return BlockFailure::kOther;
   }

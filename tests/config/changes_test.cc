@@ -26,6 +26,9 @@ const std::vector<std::pair<std::string, std::string>>& OtherValues() {
       {"limits.message_bytes", "65536"},
       {"limits.import_bytes", "1048576"},
       {"search.queue_rows", "9000"},
+      {"auth.health", "token"},
+      {"auth.reflection", "off"},
+      {"insecure", "true"},
   };
   return values;
 }
