@@ -138,7 +138,7 @@ extract() {
 }
 
 check_running() {
-  mkdir -p "$work/data" "$work/auth" "$work/tls" "$work/client"
+  mkdir -p "$work/data" "$work/auth" "$work/scrape" "$work/tls"
   chown -R 10001:10001 "$work"
   chmod 0755 "$work"
 
@@ -148,10 +148,8 @@ check_running() {
   say "without tokens and TLS it does not start: $(tail -n 1 <<<"$output" | cut -c1-100) ..."
 
   run_in -e KITH_INSECURE=true sh /test/inside.sh insecure
-  run_in -v "$work/auth:/run/kith/auth" kith token create --file /run/kith/auth/tokens --scopes read,write,admin \
-    --experiments '*' >"$work/client/token" 2>/dev/null
-  chown 10001:10001 "$work/client/token"
-  run_in -v "$work/auth:/run/kith/auth" -v "$work/client:/client" -e KITH_TOKEN_FILE=/client/token sh /test/inside.sh tokens
+  run_in -v "$work/auth:/run/kith/auth" -v "$work/scrape:/run/kith/scrape" kith-first-token 2>/dev/null
+  run_in -v "$work/auth:/run/kith/auth" -e KITH_TOKEN_FILE=/run/kith/auth/token sh /test/inside.sh tokens
   openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=kith -addext subjectAltName=DNS:localhost \
     -keyout "$work/tls/tls.key" -out "$work/tls/tls.crt" 2>/dev/null
   chown 10001:10001 "$work/tls"/*

@@ -14,7 +14,7 @@ cp -r "$faiss/lib" "$TO$faiss/"
 install -m 0755 build/release/bin/kithd build/release/bin/kith docker/image/kithd-in-image docker/image/kith-healthy \
   docker/image/kith-first-token \
   "$TO/usr/local/bin/"
-find "$TO" \( -name 'libfaiss.so' -o -name kithd -o -name kith \) -exec strip {} +
+find "$TO" -type f \( -name 'libfaiss.so' -o -name kithd -o -name kith \) -exec strip {} +
 install -m 0644 LICENSE "$TO/usr/share/kith/"
 
 # A configuration for each combination of what may be mounted.
