@@ -30,7 +30,14 @@ check_unit() {
   systemd-analyze verify "$WORK/kithd.service" && systemd-analyze security --offline=true --threshold=20 "$WORK/kithd.service" >"$WORK/exposure"
 }
 
-check_configurations() { "$BIN/kithd" --check-config --config "$TOP/docker/image/kithd.yaml" >/dev/null; }
+# The image's own is refused as it is, because nothing protects it; Kubernetes' has tokens.
+check_configurations() {
+  rm -f "$WORK/tokens" && "$BIN/kith" token create --file "$WORK/tokens" --experiments '*' >/dev/null 2>&1 || return 1
+  sed "s|/run/kith/auth/tokens|$WORK/tokens|" "$TOP/docker/kubernetes/kithd.yaml" >"$WORK/kubernetes.yaml"
+  "$BIN/kithd" --check-config --config "$WORK/kubernetes.yaml" >/dev/null || return 1
+  ! "$BIN/kithd" --check-config --config "$TOP/docker/image/kithd.yaml" 2>/dev/null || return 1
+  KITH_INSECURE=true "$BIN/kithd" --check-config --config "$TOP/docker/image/kithd.yaml" >/dev/null
+}
 
 check_schemas() { (cd "$WORK/schemas" && node "$TESTS/check.mjs" "$TOP"); }
 
@@ -53,7 +60,7 @@ main() {
     say "systemd-analyze is not installed: the unit is not checked"
   fi
   if command -v kubectl >/dev/null; then
-    check "docker/kubernetes" kubectl kustomize "$TOP/docker/kubernetes" -o "$WORK/kubernetes.yaml"
+    check "docker/kubernetes" kubectl kustomize "$TOP/docker/kubernetes" -o "$WORK/kustomized.yaml"
   else
     say "kubectl is not installed: the kustomization is not put together"
   fi
