@@ -13,28 +13,25 @@ Made from [config/kithd.yaml](../config/kithd.yaml) by `scripts/config_docs.py`;
 
 def read():
     """What stands above all, then (section or "", its comment, [(key, default, comment)])."""
-    head, sections, comment = None, [("", "", [])], []
+    head, parts, comment, within = None, [("", "", [])], [], []
     for line in (TOP / "config" / "kithd.yaml").read_text(encoding="utf-8").split("\n"):
         text = line.strip()
         if text.startswith("#"):
             comment.append(text[1:].strip())
-        elif not text:
+            continue
+        if not text:
             if head is None:
                 head, comment = comment, []
+            continue
+        key, _, value = text.partition(":")
+        said, comment = " ".join(comment), []
+        within = within[: (len(line) - len(line.lstrip())) // 2] + [key]
+        name = ".".join(within)
+        if not value:
+            parts.append((name, said, []))
         else:
-            key, _, value = text.partition(":")
-            said, comment = " ".join(comment), []
-            if line.startswith("    "):
-                sections[-1][2].append((f"{sections[-1][2][-1][0]}.{key}", value.strip(), said))
-            elif line.startswith("  "):
-                sections[-1][2].append((f"{sections[-1][0]}.{key}", value.strip(), said))
-            elif value:
-                if sections[-1][0]:
-                    sections.append(("", "", []))
-                sections[-1][2].append((key, value.strip(), said))
-            else:
-                sections.append((key, said, []))
-    return head, [section for section in sections if section[2]]
+            parts[0 if len(within) == 1 else -1][2].append((name, value.strip(), said))
+    return head, [part for part in parts if part[2]]
 
 
 def page(_):
