@@ -161,6 +161,13 @@ int WaitForStop(const Signals& signals, const rpc::Server& server, Reload* reloa
   }
 }
 
+void Drain(rpc::Server* server, experiments::Trainer* trainer, std::chrono::seconds patience) {
+  const TimePoint start = Clock::now();
+  server->Drain(patience);
+  if (!trainer->WaitUntilIdle(Clock::now() + kTrainerPatience, start + patience)) LeaveTrainingBehind();
+  spdlog::info("drained in {:.2f} s", SecondsSince(start));
+}
+
 absl::Status Serve(const Options& options, const Security& security, const Signals& signals) {
   const config::Config& config = options.config;
   const int cores = UsableCores();
@@ -222,11 +229,7 @@ absl::Status Serve(const Options& options, const Security& security, const Signa
   TellStopping();
   spdlog::info("signal {}: draining", signal);
   ready = false;
-  const TimePoint start = Clock::now();
-  const std::chrono::seconds patience(reload.running().drain_seconds);
-  (*server)->Drain(patience);
-  if (!trainer.WaitUntilIdle(Clock::now() + kTrainerPatience, start + patience)) LeaveTrainingBehind();
-  spdlog::info("drained in {:.2f} s", SecondsSince(start));
+  Drain(server->get(), &trainer, std::chrono::seconds(reload.running().drain_seconds));
   return absl::OkStatus();
 }
 
