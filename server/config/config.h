@@ -106,6 +106,7 @@ struct Log {
 struct Config {
   std::string listen = "127.0.0.1:50051";
   std::string data_dir = "kith-data";  // relative to the working folder of the process
+  int drain_seconds = 25;              // that running calls have at the end
   Limits limits;
   Search search;
   Training training;

@@ -146,6 +146,7 @@ std::vector<Key> MakeKeys() {
   return {
       {"listen", SetListen},
       {"data_dir", SetDataDir},
+      {"drain_seconds", Whole([](Config& c) -> int& { return c.drain_seconds; }, 1, 3600)},
       {"limits.k", Whole([](Config& c) -> int& { return c.limits.k; }, 1, 1024)},
       {"limits.rows", Whole([](Config& c) -> int& { return c.limits.rows; }, 1, 65536)},
       {"limits.message_bytes",

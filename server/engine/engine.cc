@@ -89,6 +89,11 @@ absl::Status Engine::Submit(Job job) {
   return absl::OkStatus();
 }
 
+void Engine::SetQueueRows(int64_t rows) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  queue_.SetQueueRows(rows);
+}
+
 int64_t Engine::waiting_rows() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return queue_.waiting_rows();

@@ -39,6 +39,9 @@ class Engine {
   // job.here allows it to be searched in this call.
   absl::Status Submit(Job job);
 
+  // From now on so many rows may wait; those that do stay.
+  void SetQueueRows(int64_t rows);
+
   // Rows that wait for a worker, or are held.
   int64_t waiting_rows() const;
 

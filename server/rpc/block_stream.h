@@ -167,7 +167,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
     if (absl::Status status = this->pass().Allow(request.open().experiment()); !status.ok()) return status;
     if (absl::Status status = this->pass().EnterStream(); !status.ok()) return status;
     StreamOptions options;
-    auto block = Kind::Open(request.open(), context_.limits);
+    auto block = Kind::Open(request.open(), context_.limits->Get());
     if (!block.ok()) return block.status();
     options.block = *std::move(block);
     if (request.open().has_budget_ms()) {

@@ -6,7 +6,7 @@
 
 #include "absl/time/time.h"
 #include "server/base/thread_pool.h"
-#include "server/config/config.h"
+#include "server/config/live_limits.h"
 #include "server/engine/engine.h"
 #include "server/experiments/registry.h"
 #include "server/experiments/trainer.h"
@@ -27,7 +27,7 @@ struct ServerFacts {
 // engine, uploads and whatever touches the disk to the pool. What waits for other work on an experiment goes to the
 // registry, so that one voice never holds up the others.
 struct Context {
-  config::Limits limits;
+  const config::LiveLimits* limits;
   storage::Store* store;
   experiments::Registry* registry;
   experiments::Trainer* trainer;

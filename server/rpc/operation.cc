@@ -26,7 +26,7 @@ absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions
   const auto params = block.job.index->Resolve(options.search);
   if (!params.ok()) return params.status();
   block.job.params = *params;
-  const auto queries = QueriesOf(frames, block.job.index->dimension(), context.limits);
+  const auto queries = QueriesOf(frames, block.job.index->dimension(), context.limits->Get());
   if (!queries.ok()) return queries.status();
   block.job.queries = *queries;
   if (call->trace->traffic->live.IsWatched()) call->trace->traffic->live.Note(*queries, call->trace->received);
@@ -54,7 +54,7 @@ absl::Status OnGeneration(const Context& context, const BlockOptions& options, c
   if (!queries.ok()) return queries.status();
   call.trace->rows = queries->rows;
   call.trace->traffic = context.registry->TrafficOf(options.experiment);
-  return StartWhenLoaded(context, options.experiment, std::min<int64_t>(queries->rows, context.limits.rows),
+  return StartWhenLoaded(context, options.experiment, std::min<int64_t>(queries->rows, context.limits->Get().rows),
                          std::move(call), [options, submit](const auto& generation, BlockCall call) {
                            return submit(options, generation, std::move(call));
                          });

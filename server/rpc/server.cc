@@ -2,14 +2,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "server/base/status.h"
 #include "server/rpc/tls_credentials.h"
 
 namespace kith::rpc {
 namespace {
 
-// How long connections have to end in good order once Kith's own calls are over.
-constexpr std::chrono::seconds kFarewell(1);
+// How long connections have to end in good order once Kith's own calls are over. Those of clients that make no call
+// just now do not: gRPC's client reads nothing then. Whoever waits for the next start waits for this.
+constexpr std::chrono::milliseconds kFarewell(200);
 
 // Those that what is so open asks for; null for none.
 const auth::Tokens* TokensFor(Openness openness, const Security& security) {
@@ -21,7 +23,7 @@ const auth::Tokens* TokensFor(Openness openness, const Security& security) {
 Server::Server(const Context& context, const Security& security)
     : registry_(context.registry),
       trainer_(context.trainer),
-      gate_(context.metrics, security.tokens, auth::RateLimits::Make(context.limits)),
+      gate_(context.metrics, security.tokens, auth::RateLimits::Make(context.limits->Get())),
       retrieval_(context, &gate_),
       experiments_(context, &gate_),
       health_(TokensFor(security.health, security)),
@@ -43,7 +45,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, co
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.SetMaxReceiveMessageSize(context.limits.message_bytes);
+  builder.SetMaxReceiveMessageSize(context.limits->Get().message_bytes);
   builder.SetMaxSendMessageSize(-1);  // what was asked for is sent
   builder.RegisterService(&server->retrieval_);
   builder.RegisterService(&server->experiments_);
@@ -62,6 +64,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, co
 
 Server::~Server() {
   if (server_ != nullptr) Drain(std::chrono::milliseconds(0));
+}
+
+bool Server::Answers(std::chrono::milliseconds time) const {
+  const auto health = grpc::health::v1::Health::NewStub(server_->InProcessChannel({}));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + time);
+  grpc::health::v1::HealthCheckResponse response;
+  return health->Check(&context, {}, &response).error_code() != grpc::DEADLINE_EXCEEDED;
 }
 
 void Server::Drain(std::chrono::milliseconds patience) {

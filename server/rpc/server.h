@@ -31,6 +31,10 @@ class Server {
   // HOST:PORT with the port that was taken.
   const std::string& address() const { return address_; }
 
+  // Whether gRPC's threads answer a health check of this process's own within `time`, whatever they say. Not to be
+  // called while or after it drains.
+  bool Answers(std::chrono::milliseconds time) const;
+
   // Health goes NOT_SERVING and is answered to the end; other new calls are refused with SHUTTING_DOWN. Trainings are
   // cancelled, and calls that watch one end with it; tunings end at once, open streams after the blocks they have;
   // other calls finish. What is left after `patience`, and whoever watches the health, is cancelled. Returns when no
