@@ -15,6 +15,8 @@
 
 namespace kith::rpc {
 
+class AnswerRoom;
+
 // What GetServerInfo tells besides what it looks up.
 struct ServerFacts {
   std::string version;
@@ -34,6 +36,7 @@ struct Context {
   ThreadPool* pool;
   std::shared_ptr<telemetry::Metrics> metrics;
   ServerFacts facts;
+  AnswerRoom* answers = nullptr;  // the server's own
 };
 
 }  // namespace kith::rpc

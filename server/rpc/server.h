@@ -8,7 +8,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/rpc/answer_room.h"
 #include "server/rpc/call_gate.h"
+#include "server/rpc/connections.h"
 #include "server/rpc/context.h"
 #include "server/rpc/experiments_service.h"
 #include "server/rpc/retrieval_service.h"
@@ -38,14 +40,22 @@ class Server {
       : registry_(context.registry),
         trainer_(context.trainer),
         gate_(context.metrics),
-        retrieval_(context, &gate_),
+        answers_(context.limits.answer_bytes),
+        retrieval_(WithAnswers(context), &gate_),
         experiments_(context, &gate_) {}
+
+  Context WithAnswers(Context context) {
+    context.answers = &answers_;
+    return context;
+  }
 
   experiments::Registry* const registry_;
   experiments::Trainer* const trainer_;
   CallGate gate_;
+  AnswerRoom answers_;
   RetrievalService retrieval_;
   ExperimentsService experiments_;
+  std::unique_ptr<Connections> connections_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

@@ -25,6 +25,7 @@ class UnaryCall : public GatedCall<grpc::ServerUnaryReactor> {
     trace_.received = Clock::now();
     BlockCall call;
     call.trace = &trace_;
+    call.answer = &answer_;
     call.deadline = DeadlineOf(*call_context);
     call.source = SourceOf(*call_context);
     call.cancelled = [call_context] { return call_context->IsCancelled(); };
@@ -57,6 +58,7 @@ class UnaryCall : public GatedCall<grpc::ServerUnaryReactor> {
 
   const std::shared_ptr<telemetry::Metrics> metrics_;
   BlockTrace trace_;
+  AnswerRoom::Part answer_;
 };
 
 }  // namespace kith::rpc

@@ -1,5 +1,5 @@
-// A data folder whose catalogue, or its write-ahead log, is damaged: it opens or says why not, and what it serves is what
-// was stored.
+// A data folder whose catalogue, or its write-ahead log, is damaged: it opens or says why not, and what it serves is
+// what was stored.
 #include <map>
 #include <string>
 #include <vector>
@@ -34,9 +34,8 @@ void Train(Store& store, const std::string& name, const retrieval::Frames& frame
   recipe.factory = "Flat";
   retrieval::BuildReport report;
   report.factory = "Flat";
-  const auto trained = store.CommitGeneration(name, recipe, report, frames.view(), [](ByteSink sink) {
-    return sink(absl::MakeConstSpan("index", 5));
-  });
+  const auto trained = store.CommitGeneration(name, recipe, report, frames.view(),
+                                              [](ByteSink sink) { return sink(absl::MakeConstSpan("index", 5)); });
   Require(trained.ok(), "training");
 }
 

@@ -60,9 +60,7 @@ void Vary(Bytes* bytes, const std::vector<Bytes>& corpus, std::mt19937_64& rando
   }
 }
 
-void Run(const Bytes& bytes) {
-  LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-}
+void Run(const Bytes& bytes) { LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()); }
 
 }  // namespace
 

@@ -3,7 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "server/base/checksum.h"
+#include "common/npy/npy.h"
+#include "server/storage/chunks.h"
 #include "server/storage/folder_snapshot.h"
 #include "server/storage/manifest.h"
 #include "tests/fuzz/folder.h"
@@ -22,9 +23,7 @@ struct Files {
   std::string manifest;
 };
 
-FileSummary SummaryOf(const std::string& content) {
-  return {static_cast<int64_t>(content.size()), DigestOf(content)};
-}
+FileSummary SummaryOf(const std::string& content) { return {static_cast<int64_t>(content.size()), DigestOf(content)}; }
 
 std::string ManifestOf(const Files& files, const GenerationInfo& info) {
   return ManifestText("anna", info, {SummaryOf(files.index), SummaryOf(files.frames)});

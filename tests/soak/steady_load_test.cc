@@ -44,6 +44,9 @@ constexpr int64_t kMemoryMarginShare = 20;  // a 20th of it
 constexpr int64_t kFilesMargin = kClients;
 constexpr int64_t kThreadsMargin = 4;
 
+// Of the catalogue's file, which SQLite keeps for its next use where somebody else had a lock on it at the time.
+constexpr int64_t kFilesKept = 4;
+
 struct Counts {
   std::atomic<int64_t> trainings{0};
   std::atomic<int64_t> additions{0};
@@ -262,7 +265,7 @@ TEST_F(SteadyLoadTest, LeavesTheServerAsItIs) {
   ExpectNoFaults(outcome);
   EXPECT_GT(outcome.answered, outcome.late + outcome.overloaded) << "most blocks are answered";
   ExpectFlat(peaks[1], peaks[2]);
-  testing::WaitUntil([&] { return TakenBy(server_->pid()).files <= files_before; });
+  testing::WaitUntil([&] { return TakenBy(server_->pid()).files <= files_before + kFilesKept; });
   EXPECT_EQ(StopServer(SIGTERM), 0) << server_->err();
   EXPECT_EQ(server_->err().find("error"), std::string::npos) << server_->err();
 }
