@@ -134,7 +134,10 @@ void OverloadRows(Stage& stage, Report& report) {
   const Voice voice = GeneratedVoice(30000);
   {
     Client client({server.address()});
-    TrainVoice(client, voice.name, voice.frames, "");
+    TrainOptions train;
+    train.recipe = Recipe{};  // auto, as voices are trained by default
+    const Experiment trained = TrainVoice(client, voice.name, voice.frames, train);
+    std::printf("%s, nprobe %d\n", trained.factory.c_str(), trained.nprobe);
   }
   server.Restart(cores[0]);
   const Pinned pinned(cores[1]);

@@ -21,7 +21,7 @@ struct Limits {
   int rows = 8192;  // of one Search or Expand message
   int message_bytes = 16 * 1024 * 1024;
   int streams = 1024;                          // open at once
-  int connections = 10'000;                    // at once; fewer where the process may not have so many open files
+  int connections = 16'384;                    // at once; fewer where the process may not have so many open files
   int experiments = 1024;                      // that may exist
   int64_t answer_bytes = int64_t{1} << 30;     // of Search and Expand, being made or not taken yet
   int64_t message_buffers = int64_t{1} << 30;  // bytes that gRPC may hold of messages that have come in part
