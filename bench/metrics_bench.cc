@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "server/experiments/traffic.h"
 #include "server/telemetry/metrics.h"
 
 namespace kith::telemetry {
@@ -11,13 +12,17 @@ namespace {
 
 void CountABlock(benchmark::State& state) {
   static Metrics& metrics = *new Metrics(BuildInfo{});
+  static experiments::Traffic& traffic = *new experiments::Traffic;
   const BlockTimes times{std::chrono::microseconds(12), std::chrono::microseconds(310), std::chrono::microseconds(14),
                          std::chrono::microseconds(350)};
   for ([[maybe_unused]] const auto each : state) {
     metrics.ObserveBatch(16);
     metrics.CountStreamBlock(Rpc::kStreamExpand, absl::StatusCode::kOk);
-    metrics.CountRows(Rpc::kStreamExpand, 16);
+    metrics.CountRows(Rpc::kStreamExpand, absl::StatusCode::kOk, 16);
     metrics.ObserveBlock(times);
+    experiments::Traffic::Count(&traffic.blocks);
+    experiments::Traffic::Count(&traffic.rows, 16);
+    experiments::Traffic::Count(&traffic.nanoseconds, 350'000);
   }
 }
 BENCHMARK(CountABlock)->ThreadRange(1, 4)->UseRealTime();

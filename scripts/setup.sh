@@ -4,7 +4,7 @@
 # Usage: scripts/setup.sh
 set -euo pipefail
 
-readonly PACKAGES=(
+PACKAGES=(
   # tools; dpkg-dev unpacks the source package of faiss (scripts/build_faiss.sh)
   ca-certificates ccache cmake dpkg-dev g++ ninja-build pkg-config protobuf-compiler protobuf-compiler-grpc
   # libraries
@@ -15,7 +15,11 @@ readonly PACKAGES=(
   # the Python package and its tests (client/python, tests/python)
   mypy python3-faiss python3-grpcio python3-numpy python3-pip python3-protobuf python3-pytest python3-setuptools
   python3-venv python3-wheel
+  # the tests of the status page (tests/page)
+  chromium fonts-dejavu-core
 )
+# Node.js that somebody installed from elsewhere brings npm with it, and Debian's npm would not go with that.
+command -v npm >/dev/null || PACKAGES+=(nodejs npm)
 
 say() { echo "setup: $*" >&2; }
 
@@ -37,23 +41,43 @@ require_debian_12() {
   exit 1
 }
 
+as_root() {
+  if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi
+}
+
+install_packages() {
+  if ((EUID != 0)) && ! sudo -n true 2>/dev/null; then
+    say "packages are missing and this is not root; as root, run:"
+    say "  apt-get update && apt-get install --no-install-recommends $*"
+    exit 1
+  fi
+  say "installing $*"
+  as_root apt-get -qq update
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 \
+    install -y --no-install-recommends "$@" </dev/null >/dev/null
+}
+
+# Prometheus and promtool, for tests/monitoring: the programs alone, because the package would start a server of its own
+# on all addresses.
+fetch_prometheus() {
+  local folder="${KITH_CACHE_DIR:-$HOME/.cache/kith}/prometheus"
+  [[ ! -x "$folder/usr/bin/promtool" ]] || return 0
+  say "fetching prometheus into $folder"
+  mkdir -p "$folder"
+  (
+    cd "$folder"
+    apt-get -qq download prometheus >/dev/null 2>&1 || { as_root apt-get -qq update && apt-get -qq download prometheus; }
+    dpkg-deb -x prometheus_*.deb .
+    rm prometheus_*.deb
+  )
+}
+
 main() {
   require_debian_12
-  local missing as_root=()
+  local missing
   mapfile -t missing < <(missing_packages)
-  ((${#missing[@]} > 0)) || return 0
-  if ((EUID != 0)); then
-    if ! sudo -n true 2>/dev/null; then
-      say "packages are missing and this is not root; as root, run:"
-      say "  apt-get update && apt-get install --no-install-recommends ${missing[*]}"
-      exit 1
-    fi
-    as_root=(sudo -n)
-  fi
-  say "installing ${missing[*]}"
-  "${as_root[@]}" apt-get -qq update
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 \
-    install -y --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+  ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
+  fetch_prometheus
 }
 
 main

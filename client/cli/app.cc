@@ -6,10 +6,38 @@
 namespace kith::cli {
 namespace {
 
+// Reads the token as it is parsed, so that a file without one is a wrong usage.
+void AddSecurityOptions(CLI::App& app, Context& context) {
+  const CLI::Validator file_or_system(
+      [](const std::string& ca) { return ca == TlsOptions::kSystemCa ? "" : CLI::ExistingFile(ca); }, "");
+  app.add_option("--tls-ca", context.tls.ca,
+                 "PEM file of the authorities that the server's certificate is by, for TLS; 'system' for the machine's")
+      ->envname("KITH_TLS_CA")
+      ->check(file_or_system)
+      ->type_name("FILE");
+  app.add_option("--tls-cert", context.tls.cert, "PEM file of this client's certificate, where the server wants one")
+      ->envname("KITH_TLS_CERT")
+      ->check(CLI::ExistingFile)
+      ->type_name("FILE");
+  app.add_option("--tls-key", context.tls.key, "PEM file of its private key")
+      ->envname("KITH_TLS_KEY")
+      ->check(CLI::ExistingFile)
+      ->type_name("FILE");
+  const auto read = [&context](const std::string& path) {
+    auto token = ReadTokenFile(path);
+    if (!token.ok()) throw CLI::ValidationError("--token-file", std::string(token.status().message()));
+    context.token = *std::move(token);
+  };
+  app.add_option_function<std::string>("--token-file", read, "File with the token for the server")
+      ->envname("KITH_TOKEN_FILE")
+      ->type_name("FILE");
+}
+
 void AddSharedOptions(CLI::App& app, Context& context) {
   app.add_option("--server", context.server, "Where kithd listens, HOST:PORT")
       ->envname("KITH_SERVER")
       ->capture_default_str();
+  AddSecurityOptions(app, context);
   app.add_flag("--json", context.json, "Print one JSON object on the last line of stdout");
   app.add_option("--timeout", context.timeout_seconds,
                  "Give up after so many seconds; unset: 30 for a request, none for what may take long: train, add, "
@@ -42,6 +70,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddBenchCommand(app, context);
   AddHealthCommand(app, context);
   AddGenerateCommand(app, context);
+  AddTokenCommand(app, context);
   for (CLI::App* command : app.get_subcommands({})) command->fallthrough();  // shared options behind the command
 }
 

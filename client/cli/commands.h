@@ -29,5 +29,6 @@ void AddDeleteCommand(CLI::App& app, Context& context);
 void AddBenchCommand(CLI::App& app, Context& context);
 void AddHealthCommand(CLI::App& app, Context& context);
 void AddGenerateCommand(CLI::App& app, Context& context);
+void AddTokenCommand(CLI::App& app, Context& context);
 
 }  // namespace kith::cli

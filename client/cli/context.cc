@@ -1,12 +1,33 @@
 #include "client/cli/context.h"
 
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "client/cpp/error.h"
 
 namespace kith::cli {
+namespace {
 
-ClientOptions Context::MakeClientOptions() const {
+bool IsThisMachine(absl::string_view target) {
+  if (absl::StartsWith(target, "unix:")) return true;
+  absl::ConsumePrefix(&target, "kith://");
+  return absl::StartsWith(target, "127.") || absl::StartsWith(target, "[::1]") ||
+         target.substr(0, target.find(':')) == "localhost";
+}
+
+}  // namespace
+
+ClientOptions Context::MakeClientOptions() {
   ClientOptions options;
   options.target = server;
+  options.tls = tls;
+  options.token = token;
+  if (!token.empty() && !tls.enabled() && !IsThisMachine(server) && !std::exchange(warned, true)) {
+    err << "kith: warning: the token goes to " << server
+        << " in plain text, for everyone between to read; use TLS (--tls-ca)" << std::endl;
+  }
   return options;
 }
 

@@ -29,10 +29,16 @@ struct Context {
   std::string server = "127.0.0.1:50051";
   bool json = false;
   double timeout_seconds = 0;  // 0: none given
+  TlsOptions tls = {};
+  std::string token = {};
+
+  bool warned = false;  // of the token
 
   int exit_code = kDone;  // set by the command
 
-  ClientOptions MakeClientOptions() const;
+  // The token is read from its file beforehand, by the parser. Warns on `err`, once, of a token that goes in plain text
+  // to another machine.
+  ClientOptions MakeClientOptions();
   CallOptions MakeCallOptions();
   bool interrupted() const { return cancellation.cancelled(); }
 };

@@ -45,7 +45,7 @@ struct StreamArguments {
   milliseconds budget() const { return milliseconds(budget_ms.value_or(block_ms)); }
 };
 
-StreamLinkOptions MakeLinkOptions(const StreamArguments& arguments, const Context& context) {
+StreamLinkOptions MakeLinkOptions(const StreamArguments& arguments, Context& context) {
   StreamLinkOptions options;
   options.client = context.MakeClientOptions();
   options.client.connect_timeout = absl::FromChrono(kOpening);

@@ -23,7 +23,7 @@ std::string RandomRequestId() {
 absl::Status SendOnce(client::Connection& connection, v1::AddRequest request, FrameSource& source,
                       int64_t message_bytes, absl::Time deadline, const CallOptions& call, v1::AddResponse* response) {
   if (absl::Status status = source.Rewind(); !status.ok()) return status;
-  client::CallContext context(request.experiment(), deadline, call.cancellation);
+  client::CallContext context(connection, request.experiment(), deadline, call.cancellation);
   response->Clear();
   const auto stream = connection.retrieval().Add(context.grpc(), response);
   absl::Status sent;

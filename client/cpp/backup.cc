@@ -64,7 +64,7 @@ absl::StatusOr<std::vector<Experiment>> Client::Restore(const ByteSource& source
   client::Connection& connection = *impl_->connection;
   const absl::Time deadline = client::DeadlineOf(call);
   if (absl::Status ready = connection.WaitUntilReady(deadline, call.cancellation); !ready.ok()) return ready;
-  client::CallContext context("", deadline, call.cancellation);
+  client::CallContext context(connection, "", deadline, call.cancellation);
   v1::RestoreResponse response;
   const auto stream = connection.experiments().Restore(context.grpc(), &response);
   v1::RestoreRequest opening;

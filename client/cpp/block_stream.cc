@@ -50,7 +50,7 @@ class BlockStream<Result>::Impl {
   Impl(std::shared_ptr<client::Connection> connection, std::string_view experiment, absl::Time deadline,
        Cancellation* cancellation)
       : connection_(std::move(connection)),
-        context_(experiment, deadline, cancellation),
+        context_(*connection_, experiment, deadline, cancellation),
         stream_(Rpc<Result>::Start(connection_->retrieval(), context_.grpc())) {}
 
   ~Impl() {

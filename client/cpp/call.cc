@@ -10,8 +10,11 @@ constexpr absl::Duration kFirstBackoff = absl::Milliseconds(100);
 
 }  // namespace
 
-CallContext::CallContext(std::string_view experiment, absl::Time deadline, Cancellation* cancellation)
+CallContext::CallContext(const Connection& connection, std::string_view experiment, absl::Time deadline,
+                         Cancellation* cancellation)
     : cancellation_(cancellation) {
+  // Not as gRPC's call credentials, which it refuses to send over plain text.
+  if (!connection.authorization().empty()) context_.AddMetadata("authorization", connection.authorization());
   if (!experiment.empty()) context_.AddMetadata("x-kith-experiment", PercentEncode(experiment));
   if (deadline != absl::InfiniteFuture()) context_.set_deadline(absl::ToChronoTime(deadline));
   if (cancellation_ != nullptr) registration_ = cancellation_->Register([this] { context_.TryCancel(); });

@@ -19,8 +19,9 @@ namespace kith::client {
 // A grpc::ClientContext that a Cancellation can end.
 class CallContext {
  public:
-  // An empty `experiment` adds no metadata: for calls that concern none.
-  CallContext(std::string_view experiment, absl::Time deadline, Cancellation* cancellation);
+  // An empty `experiment` adds no metadata of it: for calls that concern none.
+  CallContext(const Connection& connection, std::string_view experiment, absl::Time deadline,
+              Cancellation* cancellation);
   ~CallContext();
   CallContext(const CallContext&) = delete;
   CallContext& operator=(const CallContext&) = delete;
@@ -56,7 +57,7 @@ template <typename Response, typename Rpc>
 absl::Status Attempt(Connection& connection, std::string_view experiment, absl::Duration unary_timeout,
                      absl::Time deadline, const CallOptions& call, Rpc rpc, Response* response) {
   const absl::Time limit = call.timeout ? deadline : absl::Now() + unary_timeout;
-  CallContext context(experiment, limit, call.cancellation);
+  CallContext context(connection, experiment, limit, call.cancellation);
   response->Clear();
   return FromGrpc(rpc(context.grpc(), response), connection.target());
 }

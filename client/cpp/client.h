@@ -25,12 +25,30 @@
 
 namespace kith {
 
+// How to a server that has TLS. Files are in PEM.
+struct TlsOptions {
+  std::string ca;    // authorities that the server's certificate may be by; kSystemCa: those of this machine
+  std::string cert;  // the client's own certificate and its private key, where the server asks for one; both or none
+  std::string key;
+
+  static constexpr char kSystemCa[] = "system";
+
+  // Any of them: otherwise plain text.
+  bool enabled() const { return !ca.empty() || !cert.empty() || !key.empty(); }
+};
+
 struct ClientOptions {
   std::string target = "127.0.0.1:50051";             // HOST:PORT; without a port: 50051
   absl::Duration connect_timeout = absl::Seconds(5);  // a server not reached by then is UNAVAILABLE
   absl::Duration unary_timeout = absl::Seconds(30);   // of each request, unless the call has its own timeout
   int max_message_bytes = 16 << 20;                   // the server's limit; nothing larger is sent or taken
+  TlsOptions tls = {};                                // read when the Client is made; calls tell what is wrong
+  std::string token = {};                             // kith_..., see ReadTokenFile; empty: none. Goes with each call
 };
+
+// The token in a file, such as kith token create prints: its first line. NOT_FOUND, INVALID_ARGUMENT and the like, in
+// words that do not tell the token.
+absl::StatusOr<std::string> ReadTokenFile(const std::string& path);
 
 struct CallOptions {
   // Of the whole call, however many requests it takes. Unset: ClientOptions::unary_timeout for each request of Search,

@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "client/cpp/credentials.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "grpcpp/support/channel_arguments.h"
@@ -22,7 +23,8 @@ constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(20);
 
 int Milliseconds(absl::Duration duration) { return static_cast<int>(absl::ToInt64Milliseconds(duration)); }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target, const ClientOptions& options) {
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target, const ClientOptions& options,
+                                           const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(options.max_message_bytes);
   arguments.SetMaxSendMessageSize(options.max_message_bytes);
@@ -33,7 +35,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target, const Clie
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(kMaxBackoff));
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, Milliseconds(options.connect_timeout));  // of one attempt
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(target, credentials, arguments);
 }
 
 }  // namespace
@@ -51,20 +53,32 @@ std::string WithPort(std::string target) {
   return has_port ? target : absl::StrCat(target, ":50051");
 }
 
-Connection::Connection(const ClientOptions& options)
+Connection::Connection(const ClientOptions& options) : Connection(options, CredentialsOf(options)) {}
+
+Connection::Connection(const ClientOptions& options,
+                       const absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>& credentials)
     : target_(WithPort(options.target)),
+      tls_(options.tls.enabled()),
+      authorization_(options.token.empty() ? "" : absl::StrCat("Bearer ", options.token)),
+      options_status_(credentials.status()),
       connect_timeout_(options.connect_timeout),
-      channel_(MakeChannel(target_, options)),
+      channel_(MakeChannel(target_, options, credentials.ok() ? *credentials : nullptr)),  // one that fails all calls
       retrieval_(v1::Retrieval::NewStub(channel_)),
       experiments_(v1::Experiments::NewStub(channel_)),
       health_(grpc::health::v1::Health::NewStub(channel_)) {}
 
 absl::Status Connection::NotReached(const std::string& why) const {
+  if (tls_) {
+    return absl::UnavailableError(absl::StrCat(
+        "cannot reach the server at ", target_, " by TLS (", why,
+        "); is kithd running there with tls.cert, and its certificate for this host and by an authority of tls_ca?"));
+  }
   return absl::UnavailableError(absl::StrCat("cannot reach the server at ", target_, " (", why,
                                              "); is kithd running there? Start it with: kithd --listen ", target_));
 }
 
 absl::Status Connection::WaitUntilReady(absl::Time deadline, const Cancellation* cancellation) {
+  if (!options_status_.ok()) return options_status_;
   grpc_connectivity_state state = channel_->GetState(/*try_to_connect=*/true);
   if (state == GRPC_CHANNEL_READY) return absl::OkStatus();
 

@@ -5,10 +5,12 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/cpp/client.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/channel.h"
+#include "grpcpp/security/credentials.h"
 #include "kith/v1/experiments.grpc.pb.h"
 #include "kith/v1/retrieval.grpc.pb.h"
 
@@ -31,14 +33,21 @@ class Connection {
   absl::Status WaitUntilReady(absl::Time deadline, const Cancellation* cancellation);
 
   const std::string& target() const { return target_; }
+  // The metadata `authorization`; empty where there is no token.
+  const std::string& authorization() const { return authorization_; }
   v1::Retrieval::StubInterface& retrieval() { return *retrieval_; }
   v1::Experiments::StubInterface& experiments() { return *experiments_; }
   grpc::health::v1::Health::StubInterface& health() { return *health_; }
 
  private:
+  Connection(const ClientOptions& options,
+             const absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>& credentials);
   absl::Status NotReached(const std::string& why) const;
 
   const std::string target_;
+  const bool tls_;
+  const std::string authorization_;
+  const absl::Status options_status_;  // what is wrong with the options
   const absl::Duration connect_timeout_;
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::Retrieval::StubInterface> retrieval_;

@@ -16,7 +16,7 @@ absl::Status Download(Connection& connection, std::string_view experiment, const
                       Take take) {
   const absl::Time deadline = DeadlineOf(call);
   if (absl::Status ready = connection.WaitUntilReady(deadline, call.cancellation); !ready.ok()) return ready;
-  CallContext context(experiment, deadline, call.cancellation);
+  CallContext context(connection, experiment, deadline, call.cancellation);
   const auto stream = open(context.grpc());
   absl::Status taken;
   Response response;

@@ -56,7 +56,7 @@ absl::StatusOr<Experiment> RunWithProgress(Connection& connection, std::string_v
                                            const CallOptions& call, Open open, Send send, Accepted accepted) {
   const absl::Time deadline = DeadlineOf(call);
   if (absl::Status ready = connection.WaitUntilReady(deadline, call.cancellation); !ready.ok()) return ready;
-  CallContext context(name, deadline, call.cancellation);
+  CallContext context(connection, name, deadline, call.cancellation);
   const std::unique_ptr<ProgressStream<Request, Response>> stream = open(context.grpc());
   ProgressReader<Request, Response> reader(*stream, options.on_progress, options.detach);
   std::thread reading([&reader] { reader.Run(); });

@@ -53,7 +53,8 @@ class UnaryLane final : public PumpLane {
   static constexpr size_t kMostUnderWay = 64;
 
   struct Call {
-    Call(const std::string& experiment, absl::Time deadline) : context(experiment, deadline, nullptr) {}
+    Call(const Connection& connection, const std::string& experiment, absl::Time deadline)
+        : context(connection, experiment, deadline, nullptr) {}
 
     CallContext context;
     PumpTag tag;
@@ -70,7 +71,7 @@ class UnaryLane final : public PumpLane {
       const Waiting next = waiting_.front();
       waiting_.pop_front();
       ToProto(next.frames, request_.mutable_frames());
-      auto call = std::make_unique<Call>(request_.experiment(), absl::Now() + timeout_);
+      auto call = std::make_unique<Call>(*connection_, request_.experiment(), absl::Now() + timeout_);
       call->tag.lane = this;
       call->sequence = next.sequence;
       call->rows = next.frames.rows();
@@ -152,7 +153,7 @@ class StreamLane final : public PumpLane {
   enum Operation { kStart, kWrite, kRead, kFinish, kOperations };
 
   void Start() {
-    context_.emplace(open_.experiment(), absl::InfiniteFuture(), nullptr);
+    context_.emplace(*connection_, open_.experiment(), absl::InfiniteFuture(), nullptr);
     stream_ = Rpc::Stream(connection_->retrieval(), context_->grpc(), &shared_.queue);
     finished_ = false;
     opened_ = false;

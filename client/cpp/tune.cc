@@ -46,7 +46,7 @@ absl::StatusOr<std::vector<TuneCandidate>> Client::Tune(std::string_view experim
   }
   const absl::Time deadline = client::DeadlineOf(call);
   if (absl::Status ready = impl_->connection->WaitUntilReady(deadline, call.cancellation); !ready.ok()) return ready;
-  client::CallContext context(experiment, deadline, call.cancellation);
+  client::CallContext context(*impl_->connection, experiment, deadline, call.cancellation);
   const auto stream = impl_->connection->experiments().Tune(context.grpc(), RequestOf(experiment, tune));
   std::vector<TuneCandidate> candidates;
   v1::TuneResponse response;

@@ -13,6 +13,7 @@
 #include "server/app/check.h"
 #include "server/app/observe.h"
 #include "server/app/options.h"
+#include "server/app/security.h"
 #include "server/app/signals.h"
 #include "server/base/clock.h"
 #include "server/base/cores.h"
@@ -139,13 +140,14 @@ experiments::TrainerOptions TrainingOptions(const config::Config& config, int co
   _exit(0);
 }
 
-absl::Status Serve(const config::Config& config, const StopSignals& signals) {
+absl::Status Serve(const config::Config& config, const Security& security, const StopSignals& signals) {
   const int cores = UsableCores();
   const int search_threads = config.search.threads > 0 ? config.search.threads : cores;
   const absl::Time started = absl::Now();
   retrieval::InitializeFaiss();
   const retrieval::Platform platform = retrieval::DescribePlatform();
   LogPlatform(platform, search_threads);
+  security.Log(config);
   const auto metrics = std::make_shared<telemetry::Metrics>(
       telemetry::BuildInfo{KITH_VERSION, platform.faiss, platform.instruction_set});
 
@@ -169,13 +171,15 @@ absl::Status Serve(const config::Config& config, const StopSignals& signals) {
   experiments::Trainer trainer(store->get(), &budget, TrainingOptions(config, cores, metrics.get()));
   ThreadPool pool(kPoolThreads, [] { retrieval::SetThreadsOfThisThread(1); });  // additions leave the cores to searches
   std::atomic<bool> ready{false};
-  const auto levels = [&] { return LevelsOf(engine, **registry, budget); };
+  Observer observer({&engine, registry->get(), &trainer, &budget, config.data_dir, started},
+                    config.metrics.experiments);
   const auto http =
-      ServeHttp(config.http.listen, {[&] { return metrics->Text(levels()); }, [&] { return ready.load(); }});
+      ServeHttp(config.http.listen, {[&] { return metrics->Text(observer.Look()); }, [&] { return ready.load(); }},
+                security.http());
   if (!http.ok()) return http.status();
   const rpc::Context context{config.limits, store->get(), registry->get(), &trainer,
                              &engine,       &pool,        metrics,         {KITH_VERSION, search_threads, started}};
-  auto server = rpc::Server::Start(context, config.listen);
+  auto server = rpc::Server::Start(context, config.listen, security.rpc());
   if (!server.ok()) return server.status();
   ready = true;
   std::printf("listening on %s\n", (*server)->address().c_str());
@@ -203,16 +207,21 @@ int Main(int argc, char** argv) {
   const ParsedOptions parsed = ParseOptions(argc, argv);
   if (!parsed.options) return parsed.exit_code;
   const config::Config& config = parsed.options->config;
+  if (parsed.options->check) return CheckData(*parsed.options->check);
+  const auto security = Security::Open(config);
+  if (!security.ok()) {
+    std::fprintf(stderr, "kithd: %s\n", Text(security.status()).c_str());
+    return 2;
+  }
   if (parsed.options->check_config) {
     std::printf("the configuration is good\n");
     return 0;
   }
-  if (parsed.options->check) return CheckData(*parsed.options->check);
   if (absl::Status status = telemetry::SetUpLogging(config.log.level, config.log.format); !status.ok()) {
     std::fprintf(stderr, "kithd: %s\n", Text(status).c_str());
     return 2;
   }
-  const absl::Status status = Serve(config, signals);
+  const absl::Status status = Serve(config, **security, signals);
   if (status.ok()) return 0;
   spdlog::error("{}", Text(status));
   return 1;

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 namespace kith::app {
@@ -12,6 +13,12 @@ constexpr int kBadConfiguration = 2;
 template <typename Value>
 std::optional<Value> Given(const CLI::Option* option, const Value& value) {
   if (option->count() == 0) return std::nullopt;
+  return value;
+}
+
+std::optional<std::string> InsecureByEnvironment() {
+  const char* const value = std::getenv("KITH_INSECURE");
+  if (value == nullptr || *value == '\0') return std::nullopt;
   return value;
 }
 
@@ -55,7 +62,10 @@ ParsedOptions ParseOptions(int argc, char** argv) {
   absl::StatusOr<config::Config> config = file.empty() ? config::Config() : config::Load(file);
   if (config.ok()) {
     config = config::WithOverrides(*std::move(config), {Given(listen_flag, listen), Given(data_dir_flag, data_dir),
-                                                        Given(log_level_flag, log_level)});
+                                                        Given(log_level_flag, log_level), InsecureByEnvironment()});
+  }
+  if (config.ok()) {
+    if (const absl::Status status = config::CheckExposure(*config); !status.ok()) config = status;
   }
   if (!config.ok()) {
     std::fprintf(stderr, "kithd: %s\n", std::string(config.status().message()).c_str());

@@ -54,6 +54,12 @@ ReasonEntry EntryOf(Reason reason) {
       return {"SHUTTING_DOWN", absl::StatusCode::kUnavailable};
     case Reason::kCancelled:
       return {"CANCELLED", absl::StatusCode::kCancelled};
+    case Reason::kUnauthenticated:
+      return {"UNAUTHENTICATED", absl::StatusCode::kUnauthenticated};
+    case Reason::kPermissionDenied:
+      return {"PERMISSION_DENIED", absl::StatusCode::kPermissionDenied};
+    case Reason::kRateLimited:
+      return {"RATE_LIMITED", absl::StatusCode::kResourceExhausted};
   }
   return {"INTERNAL", absl::StatusCode::kInternal};
 }

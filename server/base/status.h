@@ -32,6 +32,9 @@ enum class Reason {
   kStorage,
   kShuttingDown,
   kCancelled,
+  kUnauthenticated,
+  kPermissionDenied,
+  kRateLimited,
 };
 
 // UPPER_SNAKE, as clients see it: "EXPERIMENT_NOT_FOUND".

@@ -11,11 +11,13 @@
 #include <map>
 #include <sstream>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
 #include "server/config/keys.h"
+#include "server/config/listen.h"
 
 namespace kith::config {
 namespace {
@@ -60,9 +62,10 @@ class Reader {
     if (document.IsNull()) return config_;
     if (!document.IsMap()) return Bad(document.Mark(), "keys and values are expected, such as 'listen: HOST:PORT'");
     if (absl::Status status = ReadSection(document, ""); !status.ok()) return status;
-    if (const absl::Status status = CheckTogether(config_); !status.ok()) {
-      const auto queue_rows = lines_.find("search.queue_rows");
-      return BadAt(queue_rows != lines_.end() ? queue_rows->second : lines_["limits.rows"], status.message());
+    for (const Rule& rule : Rules()) {
+      if (const absl::Status status = rule.check(config_); !status.ok()) {
+        return BadAt(LineOfAny(rule.keys), status.message());
+      }
     }
     return config_;
   }
@@ -107,6 +110,14 @@ class Reader {
       if (const absl::Status status = key.set(item.Scalar(), config_); !status.ok()) return bad(status.message());
     }
     return absl::OkStatus();
+  }
+
+  // Of the first of the keys that the file has.
+  int LineOfAny(const std::vector<std::string>& keys) const {
+    for (const std::string& key : keys) {
+      if (const auto line = lines_.find(key); line != lines_.end()) return line->second;
+    }
+    return 1;
   }
 
   absl::Status Bad(const YAML::Mark& mark, absl::string_view message) const { return BadAt(mark.line + 1, message); }
@@ -156,13 +167,32 @@ absl::StatusOr<Config> WithOverrides(Config config, const Overrides& overrides) 
   };
   for (const Flag& flag :
        {Flag{"--listen", "listen", overrides.listen}, Flag{"--data-dir", "data_dir", overrides.data_dir},
-        Flag{"--log-level", "log.level", overrides.log_level}}) {
+        Flag{"--log-level", "log.level", overrides.log_level}, Flag{"KITH_INSECURE", "insecure", overrides.insecure}}) {
     if (!flag.value) continue;
     if (const absl::Status status = FindKey(flag.key)->set(*flag.value, config); !status.ok()) {
       return Error(Reason::kBadParameter, absl::StrCat(flag.name, ": ", status.message()));
     }
   }
   return config;
+}
+
+absl::Status CheckExposure(const Config& config) {
+  if (config.tls.enabled() || config.auth.enabled() || config.insecure) return absl::OkStatus();
+  for (const auto& [key, address] :
+       {std::pair<absl::string_view, const std::string&>("listen", config.listen),
+        std::pair<absl::string_view, const std::string&>("http.listen", config.http.listen)}) {
+    if (address.empty()) continue;
+    const auto listen = ParseListen(address);
+    if (!listen.ok()) return listen.status();
+    if (IsLoopback(*listen)) continue;
+    return Error(
+        Reason::kBadParameter,
+        absl::StrCat(key, ": other machines can reach ", address,
+                     ", and neither tls.cert nor auth.tokens is set; set one of them (docs/security.md), listen "
+                     "on 127.0.0.1, or say insecure: true (in the environment KITH_INSECURE=true) if whoever "
+                     "reaches it may do everything"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace kith::config

@@ -15,6 +15,14 @@
 
 namespace kith::config {
 
+// What may be used a second, see auth::Account; 0: any amount.
+struct Rates {
+  int64_t requests = 0;  // calls, and blocks of streams
+  int64_t rows = 0;
+  int64_t bytes = 0;
+  int streams = 0;  // open at once
+};
+
 // How much one client may ask for.
 struct Limits {
   int k = 1024;     // neighbours per row
@@ -26,6 +34,8 @@ struct Limits {
   int64_t answer_bytes = int64_t{1} << 30;     // of Search and Expand, being made or not taken yet
   int64_t message_buffers = int64_t{1} << 30;  // bytes that gRPC may hold of messages that have come in part
   int64_t import_bytes = int64_t{4} << 30;     // of an index file that is imported, and of the vectors in it
+  Rates client = {};                           // of each
+  Rates experiment = {};                       // of all clients of one together
 };
 
 struct Search {
@@ -68,6 +78,27 @@ struct Http {
   std::string listen;  // HOST:PORT; empty: nothing is served over HTTP
 };
 
+struct Metrics {
+  int experiments = 20;  // that have series of their own
+};
+
+// PEM files. A relative path starts at the working folder of the process.
+struct Tls {
+  std::string cert;       // the server's certificate, and those between it and its authority's; empty: no TLS
+  std::string key;        // its private key
+  std::string client_ca;  // authorities of clients; not empty: only clients with a certificate by one get in
+
+  bool enabled() const { return !cert.empty(); }
+};
+
+struct Auth {
+  std::string tokens;                // the file of tokens; empty: calls need none
+  std::string health = "open";       // open: without a token too; token
+  std::string reflection = "token";  // open, token, off
+
+  bool enabled() const { return !tokens.empty(); }
+};
+
 struct Log {
   std::string level = "info";   // trace, debug, info, warn, error
   std::string format = "text";  // text, json
@@ -84,6 +115,10 @@ struct Config {
   std::vector<std::string> preload;  // names of experiments that are loaded at the start and stay; none twice
   Storage storage;
   Http http;
+  Metrics metrics;
+  Tls tls;
+  Auth auth;
+  bool insecure = false;  // other machines may reach a server that has neither TLS nor tokens
   Log log;
 };
 
@@ -97,9 +132,13 @@ struct Overrides {
   std::optional<std::string> listen;     // --listen
   std::optional<std::string> data_dir;   // --data-dir
   std::optional<std::string> log_level;  // --log-level
+  std::optional<std::string> insecure;   // KITH_INSECURE in the environment
 };
 
 // `config` with the flags that are set, under the same rules; an error names the flag.
 absl::StatusOr<Config> WithOverrides(Config config, const Overrides& overrides);
+
+// An error where other machines can reach what nothing protects and nobody said that this is meant.
+absl::Status CheckExposure(const Config& config);
 
 }  // namespace kith::config

@@ -91,6 +91,26 @@ absl::Status SetDataDir(absl::string_view value, Config& config) {
   return absl::OkStatus();
 }
 
+// Of a file that is read when the server starts; empty for none.
+template <typename Field>
+Setter File(Field field) {
+  return [=](absl::string_view value, Config& config) {
+    if (absl::StrContains(value, absl::string_view("\0", 1))) {
+      return Error(Reason::kBadParameter, "is not a file's path");
+    }
+    field(config) = std::string(value);
+    return absl::OkStatus();
+  };
+}
+
+absl::Status SetInsecure(absl::string_view value, Config& config) {
+  if (value != "true" && value != "false") {
+    return Error(Reason::kBadParameter, absl::StrCat("'", value, "' is not one of true, false"));
+  }
+  config.insecure = value == "true";
+  return absl::OkStatus();
+}
+
 absl::Status SetBudget(absl::string_view value, Config& config) {
   const absl::StatusOr<Memory::Budget> budget = ParseBudget(value);
   if (!budget.ok()) return budget.status();
@@ -105,6 +125,18 @@ absl::Status AddPreloaded(absl::string_view value, Config& config) {
   }
   config.preload.emplace_back(value);
   return absl::OkStatus();
+}
+
+// So many a second; 0 for any number.
+template <typename Field>
+Key RateKey(std::string name, Field field) {
+  return {std::move(name), Whole(field, 0, kMaxRows)};
+}
+
+// So many bytes a second; 0 for any number.
+template <typename Field>
+Key BytesKey(std::string name, Field field) {
+  return {std::move(name), Bytes(field, 0, "0 to 1TiB")};
 }
 
 std::vector<Key> MakeKeys() {
@@ -124,6 +156,14 @@ std::vector<Key> MakeKeys() {
        Bytes([](Config& c) -> int64_t& { return c.limits.message_buffers; }, kLeastRoom, "64MiB to 1TiB")},
       {"limits.import_bytes",
        Whole([](Config& c) -> int64_t& { return c.limits.import_bytes; }, kMinImportBytes, kMaxImportBytes)},
+      RateKey("limits.client.requests", [](Config& c) -> int64_t& { return c.limits.client.requests; }),
+      RateKey("limits.client.rows", [](Config& c) -> int64_t& { return c.limits.client.rows; }),
+      BytesKey("limits.client.bytes", [](Config& c) -> int64_t& { return c.limits.client.bytes; }),
+      {"limits.client.streams", Whole([](Config& c) -> int& { return c.limits.client.streams; }, 0, 65536)},
+      RateKey("limits.experiment.requests", [](Config& c) -> int64_t& { return c.limits.experiment.requests; }),
+      RateKey("limits.experiment.rows", [](Config& c) -> int64_t& { return c.limits.experiment.rows; }),
+      BytesKey("limits.experiment.bytes", [](Config& c) -> int64_t& { return c.limits.experiment.bytes; }),
+      {"limits.experiment.streams", Whole([](Config& c) -> int& { return c.limits.experiment.streams; }, 0, 65536)},
       {"search.threads", Whole([](Config& c) -> int& { return c.search.threads; }, 0, kMaxThreads)},
       {"search.queue_rows", Whole([](Config& c) -> int& { return c.search.queue_rows; }, 1, 1 << 24)},
       {"search.batch_rows", Whole([](Config& c) -> int& { return c.search.batch_rows; }, 1, 65536)},
@@ -141,14 +181,41 @@ std::vector<Key> MakeKeys() {
       {"storage.fold_rows", Whole([](Config& c) -> int& { return c.storage.fold_rows; }, 1, kMaxRows)},
       {"storage.fold_bytes", Bytes([](Config& c) -> int64_t& { return c.storage.fold_bytes; }, 1, "1 to 1TiB")},
       {"http.listen", SetHttpListen},
+      {"metrics.experiments", Whole([](Config& c) -> int& { return c.metrics.experiments; }, 0, 1000)},
+      {"tls.cert", File([](Config& c) -> std::string& { return c.tls.cert; })},
+      {"tls.key", File([](Config& c) -> std::string& { return c.tls.key; })},
+      {"tls.client_ca", File([](Config& c) -> std::string& { return c.tls.client_ca; })},
+      {"auth.tokens", File([](Config& c) -> std::string& { return c.auth.tokens; })},
+      {"auth.health", OneOf([](Config& c) -> std::string& { return c.auth.health; }, {"open", "token"})},
+      {"auth.reflection", OneOf([](Config& c) -> std::string& { return c.auth.reflection; }, {"open", "token", "off"})},
+      {"insecure", SetInsecure},
       {"log.level",
        OneOf([](Config& c) -> std::string& { return c.log.level; }, {"trace", "debug", "info", "warn", "error"})},
       {"log.format", OneOf([](Config& c) -> std::string& { return c.log.format; }, {"text", "json"})},
   };
 }
 
+absl::Status QueueHoldsTheLargestMessage(const Config& config) {
+  if (config.search.queue_rows >= config.limits.rows) return absl::OkStatus();
+  return Error(
+      Reason::kBadParameter,
+      absl::StrCat("search.queue_rows (", config.search.queue_rows, ") is below limits.rows (", config.limits.rows,
+                   "), so that the largest message could never be taken; raise the first or lower the second"));
+}
+
+absl::Status TlsIsWhole(const Config& config) {
+  const config::Tls& tls = config.tls;
+  if (tls.cert.empty() != tls.key.empty()) {
+    return Error(Reason::kBadParameter, "tls.cert and tls.key are a pair; set both or none");
+  }
+  if (!tls.client_ca.empty() && tls.cert.empty()) {
+    return Error(Reason::kBadParameter, "tls.client_ca needs tls.cert and tls.key; set these too");
+  }
+  return absl::OkStatus();
+}
+
 absl::string_view SectionOf(absl::string_view name) {
-  const size_t dot = name.find('.');
+  const size_t dot = name.rfind('.');
   return dot == absl::string_view::npos ? absl::string_view() : name.substr(0, dot);
 }
 
@@ -189,12 +256,11 @@ const Key* FindKey(absl::string_view name) {
 }
 
 bool IsSection(absl::string_view name) {
-  return !name.empty() && absl::c_any_of(Keys(), [&](const Key& key) { return SectionOf(key.name) == name; });
+  return !name.empty() &&
+         absl::c_any_of(Keys(), [&](const Key& key) { return absl::StartsWith(key.name, absl::StrCat(name, ".")); });
 }
 
 std::string Advice(absl::string_view unknown) {
-  constexpr absl::string_view kOtherVersions[] = {"tls", "auth"};
-  if (absl::c_linear_search(kOtherVersions, unknown)) return "not known to this version; remove it";
   std::string nearest;
   size_t best = std::max<size_t>(2, unknown.size() / 4) + 1;
   for (const Key& key : Keys()) {
@@ -208,12 +274,12 @@ std::string Advice(absl::string_view unknown) {
   return nearest.empty() ? "unknown key; remove it" : absl::StrCat("unknown key; did you mean '", nearest, "'?");
 }
 
-absl::Status CheckTogether(const Config& config) {
-  if (config.search.queue_rows >= config.limits.rows) return absl::OkStatus();
-  return Error(
-      Reason::kBadParameter,
-      absl::StrCat("search.queue_rows (", config.search.queue_rows, ") is below limits.rows (", config.limits.rows,
-                   "), so that the largest message could never be taken; raise the first or lower the second"));
+const std::vector<Rule>& Rules() {
+  static const auto& rules = *new std::vector<Rule>{
+      {{"search.queue_rows", "limits.rows"}, QueueHoldsTheLargestMessage},
+      {{"tls.cert", "tls.key", "tls.client_ca"}, TlsIsWhole},
+  };
+  return rules;
 }
 
 }  // namespace kith::config

@@ -23,13 +23,18 @@ const std::vector<Key>& Keys();
 // Null where there is no such key.
 const Key* FindKey(absl::string_view name);
 
-// True for the part of a key's name in front of its dot: "limits".
+// True for the part of a key's name in front of one of its dots: "limits".
 bool IsSection(absl::string_view name);
 
 // What to say of a name that is neither a key nor a section: the nearest one that is, where there is one.
 std::string Advice(absl::string_view unknown);
 
-// Rules over several keys. An error names them all.
-absl::Status CheckTogether(const Config& config);
+// A rule over several keys. Its error names them all.
+struct Rule {
+  std::vector<std::string> keys;  // where the fault may be, the likeliest first
+  absl::Status (*check)(const Config& config);
+};
+
+const std::vector<Rule>& Rules();
 
 }  // namespace kith::config

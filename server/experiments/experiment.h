@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "server/base/fair_shared_mutex.h"
 #include "server/experiments/memory_budget.h"
+#include "server/experiments/traffic.h"
 #include "server/retrieval/index.h"
 #include "server/retrieval/recipe.h"
 #include "server/storage/records.h"
@@ -20,7 +21,8 @@ namespace kith::experiments {
 struct Generation {
   int64_t number = 0;
   retrieval::Recipe recipe;
-  MemoryBudget::Reservation memory;  // what it takes; given back after the index is gone. Used by additions only
+  MemoryBudget::Reservation memory;  // what it takes; given back after the index is gone. Changed by additions only
+  std::shared_ptr<Traffic> traffic;  // its experiment's
   std::unique_ptr<retrieval::Index> index;
   // Held alone by whoever appends to the index, shared by whoever reads all of it and needs that nobody does.
   mutable FairSharedMutex additions;

@@ -16,7 +16,7 @@ MemoryBudget::Reservation& MemoryBudget::Reservation::operator=(Reservation&& ot
   if (this == &other) return *this;
   Release();
   budget_ = std::exchange(other.budget_, nullptr);
-  bytes_ = std::exchange(other.bytes_, 0);
+  bytes_ = other.bytes_.exchange(0);
   return *this;
 }
 

@@ -1,6 +1,7 @@
 // How much memory the experiments may take, all together.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -15,7 +16,7 @@ namespace kith::experiments {
 // Counts the bytes of indexes, frames and trainings. Thread-safe.
 class MemoryBudget {
  public:
-  // A part of the budget, given back when this goes away. Used by one thread at a time.
+  // A part of the budget, given back when this goes away. Used by one thread at a time, but for bytes().
   class Reservation {
    public:
     Reservation() = default;  // of nothing
@@ -35,7 +36,7 @@ class MemoryBudget {
     void Release() { Correct(0); }
 
     MemoryBudget* budget_ = nullptr;
-    int64_t bytes_ = 0;
+    std::atomic<int64_t> bytes_{0};
   };
 
   // Lets go of experiments that nobody uses until at least `bytes` are given back, or no more can be. False: there was

@@ -199,7 +199,7 @@ Registry::Resident Registry::Publish(Experiment* experiment, int64_t changes, ab
     experiment->sound = true;
   }
   experiment->unreadable = false;
-  experiment->resident = Own(std::move(loaded->generation));
+  experiment->resident = Own(*experiment, std::move(loaded->generation));
   experiment->last_used = absl::Now();
   return experiment->resident;
 }
@@ -212,7 +212,8 @@ void Registry::Put(Experiment* experiment, const storage::ExperimentRecord& reco
   experiment->sound = false;
 }
 
-std::shared_ptr<Generation> Registry::Own(std::unique_ptr<Generation> generation) const {
+std::shared_ptr<Generation> Registry::Own(const Experiment& experiment, std::unique_ptr<Generation> generation) const {
+  generation->traffic = experiment.traffic;
   return Reaper::Own(reaper_, std::move(generation));
 }
 
@@ -352,7 +353,7 @@ absl::StatusOr<Description> Registry::RollBackNow(const Pointer& experiment, std
   if (target != generations->end()) {
     auto loaded = LoadGeneration(store_, budget_, RecordOf(name, *target), target->info.number);
     if (absl::IsDataLoss(loaded.status())) return loaded.status();
-    if (loaded.ok()) resident = Own(std::move(loaded->generation));
+    if (loaded.ok()) resident = Own(*experiment, std::move(loaded->generation));
   }
   const auto record = store_->Rollback(name, to);
   if (!record.ok()) return record.status();

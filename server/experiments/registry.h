@@ -19,6 +19,7 @@
 #include "server/experiments/loader.h"
 #include "server/experiments/memory_budget.h"
 #include "server/experiments/reaper.h"
+#include "server/experiments/traffic.h"
 #include "server/retrieval/frames.h"
 #include "server/storage/records.h"
 #include "server/storage/store.h"
@@ -42,13 +43,15 @@ struct RegistryOptions {
   std::function<void(const absl::Status& status, bool degraded)> on_load;
 };
 
-// How many experiments there are of each state, and how many of them all are in memory.
+// How many experiments there are of each state, how many of them all are in memory, and how much they hold.
 struct Counts {
   int64_t training = 0;
   int64_t ready = 0;
   int64_t degraded = 0;
   int64_t failed = 0;
   int64_t resident = 0;
+  int64_t resident_bytes = 0;  // of memory, that those take
+  int64_t rows = 0;            // stored in the current generations
 
   int64_t all() const { return training + ready + degraded + failed; }
 };
@@ -86,6 +89,12 @@ class Registry {
 
   // Not of one moment where there are very many: nobody waits for long for this.
   Counts Count() const;
+
+  // What was done with each experiment that anything was done with since the start. As Count.
+  std::vector<TrafficReading> ReadTraffic() const;
+
+  // Where what is done with an experiment is counted; null where there is none.
+  std::shared_ptr<Traffic> TrafficOf(const std::string& name) const;
 
   // Appends frames (of the experiment's dimension, finite), which have to stay until `done`: durable, and seen by every
   // search that starts afterwards. Those of one experiment that wait are stored together. A generation that was neither
@@ -143,11 +152,12 @@ class Registry {
   };
   struct AdditionResult;
 
-  // All but `name` and `work` is guarded by mutex_.
+  // All but `name`, `traffic` and `work` is guarded by mutex_.
   struct Experiment {
     Experiment(std::string name, ThreadPool* pool) : name(std::move(name)), work(pool) {}
 
     const std::string name;
+    const std::shared_ptr<Traffic> traffic = std::make_shared<Traffic>();
     storage::ExperimentRecord record;  // generation.number 0: there is none, this is a first training
     std::shared_ptr<Generation> resident;
     int64_t changes = 0;      // of `record`, apart from additions: tells a load that it has read something else
@@ -193,7 +203,9 @@ class Registry {
   void NoteAdded(Experiment* experiment, const std::vector<AdditionResult>& batch);
   absl::StatusOr<Description> RollBackNow(const Pointer& experiment, std::optional<int64_t> to);
   absl::Status DeleteNow(const Pointer& experiment);
-  std::shared_ptr<Generation> Own(std::unique_ptr<Generation> generation) const;
+  std::shared_ptr<Generation> Own(const Experiment& experiment, std::unique_ptr<Generation> generation) const;
+  template <typename Visit>
+  void VisitAll(const Visit& visit) const;
   bool MakeRoom(int64_t bytes);
   void Release(const Pointer& experiment);
 

@@ -34,10 +34,6 @@ Phase PhaseOf(retrieval::BuildPhase phase) {
   return Phase::kTraining;
 }
 
-void Report(const TrainingRequest& request, Phase phase, int64_t done, int64_t total) {
-  if (const auto observer = request.observer.lock()) observer->OnProgress(phase, done, total);
-}
-
 absl::Status ShuttingDown() {
   return Error(Reason::kShuttingDown,
                "the server is shutting down; nothing of this was kept, so ask again in a moment");
@@ -78,11 +74,36 @@ absl::Status Trainer::Start(TrainingRequest request) {
   training->job->on_cancel = [training = std::weak_ptr<Training>(training)] {
     if (const auto held = training.lock()) held->Tell(ShuttingDown());
   };
+  training->job->progress.experiment = training->request.lease->name();
+  training->job->progress.is_import = training->request.index_file.has_value();
   const absl::StatusOr<int64_t> ahead = TakePlace(training->job);
   if (!ahead.ok()) return ahead.status();
-  Report(training->request, Phase::kQueued, 0, *ahead);
+  Report(training.get(), Phase::kQueued, 0, *ahead);
   RunInTurn(training->job, [this, training] { Run(training.get()); });
   return absl::OkStatus();
+}
+
+void Trainer::Report(Training* training, Phase phase, int64_t done, int64_t total) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    TrainingProgress& progress = training->job->progress;
+    progress.phase = phase;
+    progress.done = done;
+    progress.total = total;
+  }
+  if (const auto observer = training->request.observer.lock()) observer->OnProgress(phase, done, total);
+}
+
+std::vector<TrainingProgress> Trainer::Progress() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<TrainingProgress> all;
+  for (const std::shared_ptr<Job>& job : jobs_) {
+    TrainingProgress progress = job->progress;
+    progress.running = job->begun;
+    if (job->begun) progress.seconds = SecondsSince(job->begin);
+    all.push_back(std::move(progress));
+  }
+  return all;
 }
 
 absl::StatusOr<std::unique_ptr<Trainer::Place>> Trainer::Queue(std::function<void()> work) {
@@ -117,6 +138,7 @@ void Trainer::RunInTurn(const std::shared_ptr<Job>& job, std::function<void()> w
       const std::lock_guard<std::mutex> lock(mutex_);
       if (!job->work) return;  // its place was given back
       job->begun = true;
+      job->begin = Clock::now();
       begun = std::exchange(job->work, nullptr);
     }
     begun();
@@ -250,7 +272,7 @@ absl::Status Trainer::Train(Training* training) {
   retrieval::Frames& frames = request->frames;
 
   const auto observe = [&](retrieval::BuildPhase phase, int64_t done, int64_t total) {
-    Report(*request, PhaseOf(phase), done, total);
+    Report(training, PhaseOf(phase), done, total);
     return !stopping_;
   };
   const auto rows = retrieval::PreparedRows(recipe, frames.rows());
@@ -269,11 +291,11 @@ absl::Status Trainer::Train(Training* training) {
 
 absl::Status Trainer::Import(Training* training) {
   const TrainingRequest& request = training->request;
-  Report(request, Phase::kChecking, 0, 0);
+  Report(training, Phase::kChecking, 0, 0);
   auto imported = ReadImport(
       *request.index_file, options_.import, budget_, [this] { return stopping(); },
       [&](int64_t done, int64_t total) {
-        Report(request, Phase::kMeasuring, done, total);
+        Report(training, Phase::kMeasuring, done, total);
         return !stopping_;
       });
   if (!imported.ok()) return imported.status();
@@ -293,7 +315,7 @@ absl::Status Trainer::Commit(Training* training, const retrieval::Recipe& recipe
   const auto record = store_->CommitGeneration(
       request.lease->name(), recipe, index->report(), frames,
       [&](storage::ByteSink sink) { return retrieval::WriteIndex(*index, sink); },
-      [&](int64_t done, int64_t total) { Report(request, Phase::kSaving, done, total); }, request.request);
+      [&](int64_t done, int64_t total) { Report(training, Phase::kSaving, done, total); }, request.request);
   if (!record.ok()) return record.status();
   if (record->repeated) return absl::OkStatus();
   memory.Correct(index->bytes());

@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -21,22 +22,12 @@
 #include "server/experiments/memory_budget.h"
 #include "server/experiments/registry.h"
 #include "server/experiments/training_lease.h"
+#include "server/experiments/training_progress.h"
 #include "server/retrieval/frames.h"
 #include "server/retrieval/recipe.h"
 #include "server/storage/store.h"
 
 namespace kith::experiments {
-
-enum class Phase {
-  kQueued,       // trainings ahead of this one
-  kChecking,     // an index file, read in a process of its own; not counted
-  kCompressing,  // steps of mini-batch k-means, at most
-  kExpanding,    // rows
-  kTraining,     // k-means iterations
-  kAdding,       // rows
-  kMeasuring,    // steps of the recall measurement
-  kSaving,       // bytes
-};
 
 // Told of a training's progress, from the training's thread, or of its end by Cancel. It may go away at any time.
 class TrainingObserver {
@@ -111,6 +102,9 @@ class Trainer {
   absl::StatusOr<std::unique_ptr<Place>> Queue(std::function<void()> work);
   bool stopping() const { return stopping_; }
 
+  // The trainings and imports that run or wait, and what else is queued, without a name. In no order.
+  std::vector<TrainingProgress> Progress() const;
+
   // No training that is not saved already is kept: their observers are told SHUTTING_DOWN at once, and they end before
   // their next step, which may be long (some of faiss's cannot be stopped). One that is being saved goes on to its end.
   // Does not wait.
@@ -127,6 +121,8 @@ class Trainer {
     std::function<void()> work;  // guarded by mutex_: until it begins
     bool begun = false;          // guarded by mutex_
     bool saving = false;         // guarded by mutex_
+    TimePoint begin;             // guarded by mutex_: when `begun` was set
+    TrainingProgress progress;   // guarded by mutex_
   };
   struct Training;
 
@@ -135,6 +131,7 @@ class Trainer {
   // Runs the work of a job that has its place.
   void RunInTurn(const std::shared_ptr<Job>& job, std::function<void()> work);
   void GiveBack(const std::shared_ptr<Job>& job);
+  void Report(Training* training, Phase phase, int64_t done, int64_t total);
   void Run(Training* training);
   absl::StatusOr<Description> Result(Training* training);
   absl::Status Train(Training* training);
@@ -150,7 +147,7 @@ class Trainer {
   storage::Store* const store_;
   MemoryBudget* const budget_;
   const TrainerOptions options_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable ended_;        // a job has
   std::set<std::shared_ptr<Job>> jobs_;  // guarded by mutex_
   std::atomic<bool> stopping_{false};    // set under mutex_

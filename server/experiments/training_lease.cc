@@ -26,7 +26,7 @@ void TrainingLease::Replace(const storage::ExperimentRecord& record, std::unique
   generation->recipe = record.generation.recipe;
   generation->memory = std::move(memory);
   generation->index = std::move(index);
-  Replace(record, registry_->Own(std::move(generation)), /*keep_pin=*/true);
+  Replace(record, registry_->Own(*experiment_, std::move(generation)), /*keep_pin=*/true);
 }
 
 void TrainingLease::Replace(const storage::ExperimentRecord& record) { Replace(record, nullptr, /*keep_pin=*/false); }

@@ -1,11 +1,15 @@
 #include "server/http/bounded_stream.h"
 
+#include <fcntl.h>
+#include <openssl/err.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <limits>
+#include <utility>
 
 namespace kith::http {
 namespace {
@@ -15,8 +19,17 @@ constexpr std::chrono::milliseconds kLook(50);
 
 }  // namespace
 
-BoundedStream::BoundedStream(int socket, const Limits& limits, const ConnectionQueue& others)
-    : socket_(socket), limits_(limits), others_(others), bytes_left_(limits.request_bytes) {}
+BoundedStream::BoundedStream(int socket, const Limits& limits, const ConnectionQueue& others, Ssl tls)
+    : socket_(socket), tls_(std::move(tls)), limits_(limits), others_(others), bytes_left_(limits.request_bytes) {
+  // OpenSSL would wait by itself otherwise.
+  if (tls_ != nullptr) fcntl(socket_, F_SETFL, fcntl(socket_, F_GETFL) | O_NONBLOCK);
+}
+
+BoundedStream::~BoundedStream() {
+  if (tls_ == nullptr) return;
+  if (SSL_is_init_finished(tls_.get())) SSL_shutdown(tls_.get());
+  ERR_clear_error();
+}
 
 bool BoundedStream::Wait(int16_t events) const {
   while (true) {
@@ -31,14 +44,16 @@ bool BoundedStream::Wait(int16_t events) const {
   }
 }
 
-bool BoundedStream::is_readable() const { return given_ < buffered_ || Wait(POLLIN); }
+bool BoundedStream::is_readable() const {
+  return given_ < buffered_ || (tls_ != nullptr && SSL_pending(tls_.get()) > 0) || Wait(POLLIN);
+}
 
 bool BoundedStream::is_writable() const { return Wait(POLLOUT); }
 
 ssize_t BoundedStream::read(char* bytes, size_t size) {
   if (given_ == buffered_) {
-    if (bytes_left_ == 0 || !Wait(POLLIN)) return -1;
-    const ssize_t got = recv(socket_, buffer_.data(), std::min(buffer_.size(), bytes_left_), 0);
+    if (bytes_left_ == 0) return -1;
+    const ssize_t got = Receive(std::min(buffer_.size(), bytes_left_));
     if (got <= 0) return got;
     buffered_ = static_cast<size_t>(got);
     bytes_left_ -= buffered_;
@@ -50,9 +65,42 @@ ssize_t BoundedStream::read(char* bytes, size_t size) {
   return static_cast<ssize_t>(taken);
 }
 
-ssize_t BoundedStream::write(const char* bytes, size_t size) {
-  if (!Wait(POLLOUT)) return -1;
-  return send(socket_, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+ssize_t BoundedStream::write(const char* bytes, size_t size) { return Send(bytes, size); }
+
+ssize_t BoundedStream::Receive(size_t most) {
+  if (tls_ != nullptr) {
+    return UntilDone([&] { return SSL_read(tls_.get(), buffer_.data(), static_cast<int>(most)); });
+  }
+  return Wait(POLLIN) ? recv(socket_, buffer_.data(), most, 0) : -1;
+}
+
+ssize_t BoundedStream::Send(const char* bytes, size_t size) {
+  if (tls_ != nullptr) {
+    const int most = static_cast<int>(std::min<size_t>(size, std::numeric_limits<int>::max()));
+    return UntilDone([&] { return SSL_write(tls_.get(), bytes, most); });
+  }
+  return Wait(POLLOUT) ? send(socket_, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT) : -1;
+}
+
+template <typename Attempt>
+ssize_t BoundedStream::UntilDone(Attempt attempt) {
+  while (true) {
+    ERR_clear_error();
+    const int result = attempt();
+    if (result > 0) return result;
+    switch (SSL_get_error(tls_.get(), result)) {
+      case SSL_ERROR_WANT_READ:
+        if (!Wait(POLLIN)) return -1;
+        break;
+      case SSL_ERROR_WANT_WRITE:
+        if (!Wait(POLLOUT)) return -1;
+        break;
+      case SSL_ERROR_ZERO_RETURN:
+        return 0;
+      default:
+        return -1;
+    }
+  }
 }
 
 // Nobody is told who asked.

@@ -3,6 +3,7 @@
 #include <httplib.h>
 #include <unistd.h>
 
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -10,8 +11,10 @@
 #include "absl/status/status.h"
 #include "server/base/guard.h"
 #include "server/base/listening_socket.h"
+#include "server/base/status.h"
 #include "server/http/bounded_stream.h"
 #include "server/http/connection_queue.h"
+#include "server/http/tls.h"
 
 namespace kith::http {
 namespace {
@@ -25,16 +28,41 @@ void Answer(httplib::Response& response, int status, const std::string& body, co
   response.set_content(body, type);
 }
 
-void AnswerPage(const Pages& pages, const httplib::Request& request, httplib::Response& response) {
+// OK for who may see what is not for everyone.
+absl::Status CheckReader(const Security& security, const httplib::Request& request) {
+  if (security.tls != nullptr && !security.tls->Get()->client_ca.empty() &&
+      (request.ssl == nullptr || !HasCertificate(request.ssl))) {
+    return Error(Reason::kUnauthenticated, "this server answers clients with a certificate only");
+  }
+  if (security.tokens == nullptr) return absl::OkStatus();
+  const auto grant = security.tokens->Find(request.get_header_value("Authorization"));
+  if (!grant.ok()) return grant.status();
+  if ((*grant)->Allow(token::Scope::kAdmin, auth::Subject::kListed).ok()) return absl::OkStatus();
+  return (*grant)->Allow(token::Scope::kRead, auth::Subject::kServer);
+}
+
+// Whether the request goes on; answers it otherwise.
+bool LetIn(const Security& security, const httplib::Request& request, httplib::Response& response) {
+  const absl::Status status = CheckReader(security, request);
+  if (status.ok()) return true;
+  const bool known = absl::IsPermissionDenied(status);
+  if (!known) response.set_header("WWW-Authenticate", "Bearer");
+  Answer(response, known ? 403 : 401, std::string(status.message()) + "\n");
+  return false;
+}
+
+void AnswerPage(const Pages& pages, const Security& security, const httplib::Request& request,
+                httplib::Response& response) {
   if (request.method != "GET" && request.method != "HEAD") {
     response.set_header("Allow", "GET, HEAD");
     return Answer(response, 405, "only GET and HEAD\n");
   }
-  if (request.path == "/metrics") return Answer(response, 200, pages.metrics(), kPrometheusText);
   if (request.path == "/healthz") return Answer(response, 200, "ok\n");
   if (request.path == "/readyz") {
     return pages.ready() ? Answer(response, 200, "ready\n") : Answer(response, 503, "not ready\n");
   }
+  if (!LetIn(security, request, response)) return;
+  if (request.path == "/metrics") return Answer(response, 200, pages.metrics(), kPrometheusText);
   Answer(response, 404, "there are /metrics, /healthz and /readyz\n");
 }
 
@@ -43,12 +71,17 @@ void AnswerPage(const Pages& pages, const httplib::Request& request, httplib::Re
 // httplib reads the request and writes the answer; connections and threads are ours.
 class Server::Service : public httplib::Server {
  public:
-  Service(ListeningSocket socket, Pages pages, const Limits& limits)
-      : pages_(std::move(pages)), limits_(limits), socket_(std::move(socket)), connections_(limits.waiting) {
+  Service(ListeningSocket socket, Pages pages, const Limits& limits, const Security& security)
+      : pages_(std::move(pages)),
+        limits_(limits),
+        security_(security),
+        socket_(std::move(socket)),
+        connections_(limits.waiting) {
+    if (security.tls != nullptr) tls_.emplace(security.tls);
     // All is answered here, before httplib would read a body or match a path.
     set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
       const absl::Status status = Guarded([&] {
-        AnswerPage(pages_, request, response);
+        AnswerPage(pages_, security_, request, response);
         return absl::OkStatus();
       });
       if (!status.ok()) Answer(response, 500, "a fault of the server\n");
@@ -74,10 +107,14 @@ class Server::Service : public httplib::Server {
   void ServeAll() {
     for (int socket = connections_.Pop(); socket >= 0; socket = connections_.Pop()) {
       (void)Guarded([&] {
-        BoundedStream stream(socket, limits_, connections_);
+        Ssl tls = tls_ ? tls_->Accept(socket) : nullptr;
+        if (tls_ && tls == nullptr) return absl::OkStatus();
+        BoundedStream stream(socket, limits_, connections_, std::move(tls));
         bool closed = true;
-        // A request of thousands of ranges would get the page as often.
-        process_request(stream, /*close_connection=*/true, closed, [](auto& request) { request.ranges.clear(); });
+        process_request(stream, /*close_connection=*/true, closed, [&](httplib::Request& request) {
+          request.ranges.clear();  // a request of thousands of ranges would get the page as often
+          request.ssl = stream.tls();
+        });
         return absl::OkStatus();
       });
       close(socket);
@@ -86,6 +123,8 @@ class Server::Service : public httplib::Server {
 
   const Pages pages_;
   const Limits limits_;
+  const Security security_;
+  std::optional<TlsSource> tls_;
   const ListeningSocket socket_;
   ConnectionQueue connections_;
   std::vector<std::thread> threads_;
@@ -97,10 +136,11 @@ Server::~Server() = default;
 int Server::port() const { return service_->port(); }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& host, int port, Pages pages,
-                                                      const Limits& limits) {
+                                                      const Limits& limits, const Security& security) {
   auto socket = ListeningSocket::Open(host, port);
   if (!socket.ok()) return socket.status();
-  return std::unique_ptr<Server>(new Server(std::make_unique<Service>(*std::move(socket), std::move(pages), limits)));
+  return std::unique_ptr<Server>(
+      new Server(std::make_unique<Service>(*std::move(socket), std::move(pages), limits, security)));
 }
 
 }  // namespace kith::http

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/http/limits.h"
+#include "server/http/security.h"
 
 namespace kith::http {
 
@@ -22,8 +23,10 @@ class Server {
  public:
   // Listens on host (a name or an address, IPv6 without brackets) and port; 0 takes a free one. UNAVAILABLE where that
   // cannot be had.
+  // All but /healthz and /readyz wants a token with the scope read for all experiments, or with the scope admin, where
+  // calls need tokens, and a certificate where clients need one.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const std::string& host, int port, Pages pages,
-                                                       const Limits& limits = {});
+                                                       const Limits& limits = {}, const Security& security = {});
   // Ends what is under way.
   ~Server();
   Server(const Server&) = delete;

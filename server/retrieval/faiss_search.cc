@@ -16,6 +16,7 @@
 #include "server/retrieval/flat_lists.h"
 #include "server/retrieval/kernels/kernels.h"
 #include "server/retrieval/list_search.h"
+#include "server/retrieval/sketch_search.h"
 
 namespace kith::retrieval {
 namespace {
@@ -90,7 +91,7 @@ void SearchRefined(const faiss::IndexRefine& index, int64_t n, const float* quer
   const auto& vectors = dynamic_cast<const faiss::IndexFlat&>(*index.refine_index);
   for (int64_t first = 0; first < n; first += rows_at_once) {
     const int64_t rows = std::min(rows_at_once, n - first);
-    SearchShared(*index.base_index, nullptr, rows, queries + first * index.d, base, base_distances.data(),
+    SearchShared(*index.base_index, nullptr, nullptr, rows, queries + first * index.d, base, base_distances.data(),
                  candidates.data());
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t row = first + i;
@@ -100,14 +101,17 @@ void SearchRefined(const faiss::IndexRefine& index, int64_t n, const float* quer
   }
 }
 
-void SearchLists(const faiss::IndexIVF& index, const Centroids* centroids, int64_t n, const float* queries,
-                 const SearchParams& params, float* distances, int64_t* ids) {
+void SearchLists(const faiss::IndexIVF& index, const Centroids* centroids, const ListSketches* sketches, int64_t n,
+                 const float* queries, const SearchParams& params, float* distances, int64_t* ids) {
   faiss::IVFSearchParameters lists;
   lists.nprobe = params.nprobe;
   if (centroids == nullptr) return index.search(n, queries, params.k, distances, ids, &lists);
   std::vector<int64_t> assigned(n * params.nprobe);
   std::vector<float> coarse_distances(n * params.nprobe);
   centroids->Nearest(n, queries, params.nprobe, assigned.data(), coarse_distances.data());
+  if (sketches != nullptr && params.nprobe > 1) {
+    return SearchSketchedLists(*sketches, n, queries, params.nprobe, assigned.data(), params.k, distances, ids);
+  }
   if (const auto flat = FlatLists::Of(index)) {
     return SearchFlatLists(*flat, BestKernels(), n, queries, params.nprobe, assigned.data(), params.k, distances, ids);
   }
@@ -118,18 +122,18 @@ void SearchLists(const faiss::IndexIVF& index, const Centroids* centroids, int64
 
 }  // namespace
 
-void SearchShared(const faiss::Index& index, const Centroids* centroids, int64_t n, const float* queries,
-                  const SearchParams& params, float* distances, int64_t* ids) {
+void SearchShared(const faiss::Index& index, const Centroids* centroids, const ListSketches* sketches, int64_t n,
+                  const float* queries, const SearchParams& params, float* distances, int64_t* ids) {
   if (const auto* refined = dynamic_cast<const faiss::IndexRefine*>(&index)) {
     SearchRefined(*refined, n, queries, params, distances, ids);
   } else if (const auto* transformed = dynamic_cast<const faiss::IndexPreTransform*>(&index)) {
     const float* applied = transformed->apply_chain(n, queries);
     const std::unique_ptr<const float[]> owned(applied == queries ? nullptr : applied);
-    SearchShared(*transformed->index, nullptr, n, applied, params, distances, ids);
+    SearchShared(*transformed->index, nullptr, nullptr, n, applied, params, distances, ids);
   } else if (const auto* fast_scan = dynamic_cast<const faiss::IndexIVFPQFastScan*>(&index)) {
     FastScanView(*fast_scan, params.nprobe).Search(n, queries, params.k, distances, ids);
   } else if (const auto* lists = dynamic_cast<const faiss::IndexIVF*>(&index)) {
-    SearchLists(*lists, centroids, n, queries, params, distances, ids);
+    SearchLists(*lists, centroids, sketches, n, queries, params, distances, ids);
   } else {
     index.search(n, queries, params.k, distances, ids);
   }

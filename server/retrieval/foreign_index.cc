@@ -152,7 +152,7 @@ absl::Status SearchSome(const faiss::Index& index) {
   params.k = kTrialNeighbors;
   std::vector<float> distances(n * params.k);
   std::vector<int64_t> ids(n * params.k);
-  SearchShared(index, PackCentroids(index).get(), n, queries.data(), params, distances.data(), ids.data());
+  SearchShared(index, PackCentroids(index).get(), nullptr, n, queries.data(), params, distances.data(), ids.data());
   const bool in_range = std::all_of(ids.begin(), ids.end(), [&](int64_t id) { return id >= -1 && id < index.ntotal; });
   return in_range ? absl::OkStatus() : BadIndex("the index is damaged: it finds rows that it does not have");
 }

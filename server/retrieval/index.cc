@@ -13,6 +13,7 @@
 #include "server/retrieval/faiss_search.h"
 #include "server/retrieval/grown_lists.h"
 #include "server/retrieval/guard.h"
+#include "server/retrieval/list_sketches.h"
 #include "server/retrieval/memory.h"
 #include "server/retrieval/normalize.h"
 
@@ -58,6 +59,7 @@ Index::Index(std::unique_ptr<faiss::Index> index, FrameView frames, Metric metri
       cost_(*index),
       index_(std::move(index)),
       frames_(MakeFrameStore(*index_, frames)),
+      sketches_(report_.nprobe > 1 ? ListSketches::Of(*index_, BestKernels()) : nullptr),
       stored_(frames.rows) {}
 
 Index::~Index() = default;
@@ -111,8 +113,8 @@ absl::StatusOr<Neighbors> Index::Search(FrameView queries, const SearchParams& p
     if (!too_large.empty()) vectors = WithZeroRows({vectors, queries.rows, queries.dimension}, too_large, &scratch);
     {
       const ReadLock lock(*this);
-      SearchShared(*index_, centroids_.get(), queries.rows, vectors, params, neighbors.distances.data(),
-                   neighbors.ids.data());
+      SearchShared(*index_, centroids_.get(), sketches_.get(), queries.rows, vectors, params,
+                   neighbors.distances.data(), neighbors.ids.data());
     }
     for (const int64_t row : too_large) std::fill_n(neighbors.ids.begin() + row * params.k, params.k, -1);
   });
@@ -166,11 +168,14 @@ void Index::AppendPart(FrameView frames, const float* vectors) {
     // The quantiser never changes: finding the lists needs no lock, and what is left under it is a copy.
     std::vector<int64_t> assigned(frames.rows);
     FindLists(*lists, frames.rows, vectors, assigned.data());
+    const ListSketches::Rows sketched =
+        sketches_ == nullptr ? ListSketches::Rows{} : sketches_->Sketch(assigned, vectors);
     GrownLists grown(lists, assigned);  // goes after the lock does
     const WriteLock lock(*this);
     grown.Swap();
     lists->add_core(frames.rows, vectors, nullptr, assigned.data());
     frames_->Append(frames, assigned);
+    if (sketches_ != nullptr) sketches_->Append(assigned, sketched);
   } else {  // FastScan refuses a precomputed assignment; the others have none
     const WriteLock lock(*this);
     index_->add(frames.rows, vectors);
@@ -209,7 +214,8 @@ int64_t Index::rows() const {
 
 int64_t Index::bytes() const {
   const ReadLock lock(*this);
-  return IndexBytes(*index_) + frames_->bytes() + (centroids_ == nullptr ? 0 : centroids_->bytes());
+  return IndexBytes(*index_) + frames_->bytes() + (centroids_ == nullptr ? 0 : centroids_->bytes()) +
+         (sketches_ == nullptr ? 0 : sketches_->bytes());
 }
 
 }  // namespace kith::retrieval

@@ -25,6 +25,7 @@ struct IndexIVF;
 namespace kith::retrieval {
 
 class Centroids;
+class ListSketches;
 
 // Thread-safe: searches and blends run side by side; an Add waits for those that run and holds off new ones for as long
 // as it takes to append a few rows. Frames never change or go away.
@@ -66,7 +67,7 @@ class Index {
   void CopyRows(int64_t first, int64_t count, float* out) const;
 
   int64_t rows() const;
-  int64_t bytes() const;  // of memory, estimated: the index, centroids packed, and the frames
+  int64_t bytes() const;  // of memory, estimated: the index, centroids packed, sketches, and the frames
   int dimension() const { return dimension_; }
   Metric metric() const { return metric_; }
   const BuildReport& report() const { return report_; }
@@ -96,9 +97,10 @@ class Index {
   // A writer holds gate_ while it waits, so that a steady stream of readers cannot starve it.
   mutable std::mutex gate_;
   mutable std::shared_mutex mutex_;
-  const std::unique_ptr<faiss::Index> index_;  // contents guarded by mutex_
-  const std::unique_ptr<FrameStore> frames_;   // contents guarded by mutex_
-  std::atomic<int64_t> stored_;                // rows, for those without the lock
+  const std::unique_ptr<faiss::Index> index_;     // contents guarded by mutex_
+  const std::unique_ptr<FrameStore> frames_;      // contents guarded by mutex_
+  const std::unique_ptr<ListSketches> sketches_;  // of index_, contents guarded by mutex_; or null
+  std::atomic<int64_t> stored_;                   // rows, for those without the lock
 };
 
 }  // namespace kith::retrieval

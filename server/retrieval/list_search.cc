@@ -1,10 +1,10 @@
 #include "server/retrieval/list_search.h"
 
-#include <faiss/utils/Heap.h>
-
 #include <algorithm>
 #include <functional>
 #include <vector>
+
+#include "server/retrieval/nearest_heap.h"
 
 namespace kith::retrieval {
 namespace {
@@ -17,8 +17,6 @@ struct Probe {
   int64_t list;
   int64_t query;
 };
-
-using Farthest = faiss::CMax<float, int64_t>;  // on top of a heap
 
 class Search {
  public:
@@ -56,19 +54,14 @@ class Search {
   }
 
   void Offer(int64_t query, const float* found, const int64_t* ids, int64_t rows) {
-    float* best = distances_ + query * k_;
-    int64_t* best_ids = ids_ + query * k_;
-    for (int64_t i = 0; i < rows; ++i) {
-      const float nearness = lists_.is_l2() ? found[i] : -found[i];
-      if (!Farthest::cmp2(best[0], nearness, best_ids[0], ids[i])) continue;
-      faiss::heap_replace_top<Farthest>(k_, best, best_ids, nearness, ids[i]);
-    }
+    NearestHeap nearest(k_, distances_ + query * k_, ids_ + query * k_);
+    for (int64_t i = 0; i < rows; ++i) nearest.Offer(lists_.is_l2() ? found[i] : -found[i], ids[i]);
   }
 
   const FlatLists lists_;
   decltype(Kernels::squared_distances) const compare_;
   const float* const queries_;
-  const int64_t k_;
+  const int k_;
   float* const distances_;  // heaps of the k nearest, inner products with their sign turned
   int64_t* const ids_;
 };
@@ -90,14 +83,14 @@ std::vector<Probe> GroupedByList(int64_t n, int nprobe, const int64_t* assigned)
 void SearchFlatLists(const FlatLists& lists, const Kernels& kernels, int64_t n, const float* queries, int nprobe,
                      const int64_t* assigned, int k, float* distances, int64_t* ids) {
   const std::vector<Probe> probes = GroupedByList(n, nprobe, assigned);
-  for (int64_t i = 0; i < n; ++i) faiss::heap_heapify<Farthest>(k, distances + i * k, ids + i * k);
+  for (int64_t i = 0; i < n; ++i) NearestHeap(k, distances + i * k, ids + i * k).Clear();
   Search search(lists, kernels, queries, k, distances, ids);
   for (auto group = probes.begin(); group != probes.end();) {
     const auto end = std::find_if(group, probes.end(), [&](const Probe& probe) { return probe.list != group->list; });
     search.Scan(&*group, end - group);
     group = end;
   }
-  for (int64_t i = 0; i < n; ++i) faiss::heap_reorder<Farthest>(k, distances + i * k, ids + i * k);
+  for (int64_t i = 0; i < n; ++i) NearestHeap(k, distances + i * k, ids + i * k).Sort();
   if (!lists.is_l2()) std::transform(distances, distances + n * k, distances, std::negate<>());
 }
 

@@ -35,8 +35,8 @@ class Measurement {
   double RecallAt(int nprobe) const {
     std::vector<int64_t> ids(queries_count_ * k_);
     std::vector<float> distances(queries_count_ * k_);
-    SearchShared(index_, centroids_.get(), queries_count_, queries_.data(), {k_, nprobe, k_factor_}, distances.data(),
-                 ids.data());
+    SearchShared(index_, centroids_.get(), nullptr, queries_count_, queries_.data(), {k_, nprobe, k_factor_},
+                 distances.data(), ids.data());
     return RecallOf(ids, exact_, k_);
   }
 

@@ -17,6 +17,7 @@ void AddCall::StartWork() {
 
 absl::Status AddCall::Take(const v1::AddRequest& request) {
   if (!opened_) {
+    if (absl::Status status = pass().Allow(request.experiment()); !status.ok()) return status;
     experiment_ = request.experiment();
     request_id_ = request.request_id();
     if (absl::Status status = CheckRequestId(request_id_); !status.ok()) return status;
@@ -41,7 +42,7 @@ void AddCall::Add() {
   context_.registry->Add(experiment_, upload_.frames().view(), upload_.RequestOf(request_id_, "add"),
                          [this](const absl::StatusOr<storage::AddRecord>& record) {
                            if (!record.ok()) return End(record.status());
-                           context_.metrics->CountRows(rpc(), record->rows);
+                           context_.metrics->CountRows(rpc(), absl::StatusCode::kOk, record->rows);
                            response_->set_first_id(record->first_id);
                            response_->set_rows(record->rows);
                            response_->set_total_rows(record->total_rows);

@@ -18,6 +18,7 @@
 #include "server/rpc/block_trace.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
+#include "server/rpc/cost.h"
 #include "server/rpc/operation.h"
 #include "server/rpc/status.h"
 #include "server/rpc/stream_set.h"
@@ -150,6 +151,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
   absl::Status Take(TimePoint received) {
     const std::shared_ptr<Block> block = std::move(incoming_);
     block->trace.received = received;
+    if (absl::Status status = this->pass().Check(); !status.ok()) return status;
     const bool opens = !options_.has_value();
     if (opens) {
       if (absl::Status status = Open(block->request); !status.ok()) return status;
@@ -173,6 +175,8 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
     if (!request.has_open()) {
       return Error(Reason::kBadParameter, "open: the first message of a stream must have it");
     }
+    if (absl::Status status = this->pass().Allow(request.open().experiment()); !status.ok()) return status;
+    if (absl::Status status = this->pass().EnterStream(); !status.ok()) return status;
     StreamOptions options;
     auto block = Kind::Open(request.open(), context_.limits);
     if (!block.ok()) return block.status();
@@ -194,6 +198,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
   }
 
   absl::Status Start(const std::shared_ptr<Block>& block, TimePoint received) {
+    if (absl::Status status = this->pass().Take(CostOf(block->request)); !status.ok()) return status;
     BlockCall call;
     if (options_->budget) call.deadline = received + *options_->budget;
     call.source = source_;
@@ -208,7 +213,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
   void Answer(Block* block, const absl::Status& status) {
     context_.metrics->CountStreamBlock(Kind::kRpc, status.code());
     if (!status.ok()) {
-      context_.metrics->CountFailedBlock(status);
+      CountFailed(block->trace, Kind::kRpc, status, context_.metrics.get());
       block->response.Clear();
     }
     *block->response.mutable_status() = ToProto(status);

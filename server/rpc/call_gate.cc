@@ -1,6 +1,8 @@
 #include "server/rpc/call_gate.h"
 
 #include "server/base/status.h"
+#include "server/rpc/access.h"
+#include "server/rpc/caller.h"
 
 namespace kith::rpc {
 
@@ -13,6 +15,78 @@ absl::StatusOr<CallGate::Pass> CallGate::Enter(telemetry::Rpc rpc) {
   if (closed_) return ShuttingDown();
   ++inside_;
   return Pass(this, rpc);
+}
+
+absl::StatusOr<CallGate::Pass> CallGate::Enter(telemetry::Rpc rpc, const grpc::CallbackServerContext& call,
+                                               const std::string* experiment, const auth::Cost& cost) {
+  auto pass = Enter(rpc);
+  if (!pass.ok()) return pass;
+  if (tokens_ != nullptr) {
+    if (absl::Status status = CheckToken(call, experiment, &*pass); !status.ok()) return status;
+  }
+  if (rates_ != nullptr) {
+    if (absl::Status status = CheckRates(call, experiment, cost, &*pass); !status.ok()) return status;
+  }
+  return pass;
+}
+
+absl::Status CallGate::CheckToken(const grpc::CallbackServerContext& call, const std::string* experiment,
+                                  Pass* pass) const {
+  auto grant = GrantOf(call, *tokens_);
+  if (!grant.ok()) return grant.status();
+  const Access access = AccessOf(pass->rpc());
+  if (absl::Status status = (*grant)->Allow(access.scope, access.subject); !status.ok()) return status;
+  if (experiment != nullptr) {
+    if (absl::Status status = (*grant)->AllowName(*experiment); !status.ok()) return status;
+  }
+  pass->grant_ = *std::move(grant);
+  return absl::OkStatus();
+}
+
+absl::Status CallGate::CheckRates(const grpc::CallbackServerContext& call, const std::string* experiment,
+                                  const auth::Cost& cost, Pass* pass) const {
+  const TimePoint now = Clock::now();
+  pass->client_ = rates_->OfClient(pass->grant_ == nullptr ? auth::ClientOf(call.peer()) : pass->grant_->id(), now);
+  if (experiment != nullptr) pass->experiment_ = rates_->OfExperiment(*experiment, now);
+  return pass->TakeOfBoth(cost, now);
+}
+
+absl::Status CallGate::Pass::TakeOfBoth(const auth::Cost& cost, TimePoint now) const {
+  if (client_ != nullptr) {
+    if (absl::Status status = client_->Take(cost, now); !status.ok()) return status;
+  }
+  if (experiment_ == nullptr) return absl::OkStatus();
+  absl::Status status = experiment_->Take(cost, now);
+  if (!status.ok() && client_ != nullptr) client_->GiveBack(cost);
+  return status;
+}
+
+absl::Status CallGate::Pass::Allow(const std::string& experiment) {
+  if (grant_ != nullptr) {
+    if (absl::Status status = grant_->AllowName(experiment); !status.ok()) return status;
+  }
+  if (gate_->rates_ == nullptr) return absl::OkStatus();
+  const TimePoint now = Clock::now();
+  experiment_ = gate_->rates_->OfExperiment(experiment, now);
+  return experiment_ == nullptr ? absl::OkStatus() : experiment_->Take({}, now);
+}
+
+void CallGate::Pass::Owe(const auth::Cost& cost) const {
+  if (client_ == nullptr && experiment_ == nullptr) return;
+  const TimePoint now = Clock::now();
+  if (client_ != nullptr) client_->Owe(cost, now);
+  if (experiment_ != nullptr) experiment_->Owe(cost, now);
+}
+
+absl::Status CallGate::Pass::EnterStream() {
+  for (const auto& [account, place] :
+       {std::pair(client_, &stream_of_client_), std::pair(experiment_, &stream_of_experiment_)}) {
+    if (account == nullptr) continue;
+    auto entered = account->EnterStream();
+    if (!entered.ok()) return entered.status();
+    *place = *std::move(entered);
+  }
+  return absl::OkStatus();
 }
 
 void CallGate::Close() {

@@ -1,5 +1,6 @@
-// Lets Kith's own calls in, refuses them once the server drains, counts how they end, and tells when the last one has
-// left. Health checks and reflection do not come by here: they are answered to the end, and never hold it up.
+// Lets Kith's own calls in, if who makes them may; refuses them once the server drains, counts how they end, and tells
+// when the last one has left. Health checks and reflection do not come by here: they are answered to the end, and never
+// hold it up.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -9,10 +10,16 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/auth/account.h"
+#include "server/auth/grant.h"
+#include "server/auth/rate_limits.h"
+#include "server/auth/tokens.h"
+#include "server/base/clock.h"
 #include "server/rpc/status.h"
 #include "server/telemetry/metrics.h"
 
@@ -28,6 +35,24 @@ class CallGate {
   class Pass {
    public:
     telemetry::Rpc rpc() const { return rpc_; }
+    // Of the token that the call came with; null where none is needed.
+    const std::shared_ptr<const auth::Grant>& grant() const { return grant_; }
+
+    // For a call that names its experiment in its first message: to be asked before anything else is done with that.
+    // PERMISSION_DENIED where the call is not for this one, RATE_LIMITED.
+    absl::Status Allow(const std::string& experiment);
+    // UNAUTHENTICATED once the call's token is revoked: to be asked at each further message.
+    absl::Status Check() const { return grant_ == nullptr ? absl::OkStatus() : grant_->Check(); }
+
+    // For a block of a stream: RATE_LIMITED where client or experiment sends too much.
+    absl::Status Take(const auth::Cost& cost) const {
+      return client_ == nullptr && experiment_ == nullptr ? absl::OkStatus() : TakeOfBoth(cost, Clock::now());
+    }
+    // For a message of an upload, which is taken all the same: what comes next has to wait for it.
+    void Owe(const auth::Cost& cost) const;
+    // Counts the call as a stream of both until it ends: RATE_LIMITED.
+    absl::Status EnterStream();
+
     // To be told how the call ends, before its client hears of it.
     void CountEnd(const grpc::Status& status) const { gate_->CountEnd(rpc_, status); }
     // Nothing is left of the call.
@@ -39,15 +64,30 @@ class CallGate {
       void operator()(CallGate* gate) const { gate->Leave(); }
     };
     Pass(CallGate* gate, telemetry::Rpc rpc) : gate_(gate), rpc_(rpc) {}
+    absl::Status TakeOfBoth(const auth::Cost& cost, TimePoint now) const;
 
     std::unique_ptr<CallGate, Leaving> gate_;
     telemetry::Rpc rpc_;
+    std::shared_ptr<const auth::Grant> grant_;
+    // Null where nothing of theirs is limited.
+    std::shared_ptr<auth::Account> client_;
+    std::shared_ptr<auth::Account> experiment_;
+    auth::Account::Place stream_of_client_;
+    auth::Account::Place stream_of_experiment_;
   };
 
-  explicit CallGate(std::shared_ptr<telemetry::Metrics> metrics) : metrics_(std::move(metrics)) {}
+  // `tokens`: those that calls need; null where they need none. They outlive this. `rates`: null for no limits.
+  explicit CallGate(std::shared_ptr<telemetry::Metrics> metrics, const auth::Tokens* tokens = nullptr,
+                    std::unique_ptr<auth::RateLimits> rates = nullptr)
+      : metrics_(std::move(metrics)), tokens_(tokens), rates_(std::move(rates)) {}
 
   // SHUTTING_DOWN after Close.
   absl::StatusOr<Pass> Enter(telemetry::Rpc rpc);
+  // The same for `call`, which also needs a token that is good for it, UNAUTHENTICATED, PERMISSION_DENIED, and may not
+  // be one too many, RATE_LIMITED. `experiment` is the one that the call names; null where it names none, or with its
+  // first message (Pass::Allow).
+  absl::StatusOr<Pass> Enter(telemetry::Rpc rpc, const grpc::CallbackServerContext& call, const std::string* experiment,
+                             const auth::Cost& cost = {});
   void CountEnd(telemetry::Rpc rpc, const grpc::Status& status) const {
     metrics_->CountCall(rpc, static_cast<absl::StatusCode>(status.error_code()));
   }
@@ -61,8 +101,13 @@ class CallGate {
 
  private:
   void Leave();
+  absl::Status CheckToken(const grpc::CallbackServerContext& call, const std::string* experiment, Pass* pass) const;
+  absl::Status CheckRates(const grpc::CallbackServerContext& call, const std::string* experiment,
+                          const auth::Cost& cost, Pass* pass) const;
 
   const std::shared_ptr<telemetry::Metrics> metrics_;
+  const auth::Tokens* const tokens_;
+  const std::unique_ptr<auth::RateLimits> rates_;
   std::mutex mutex_;
   std::condition_variable empty_;
   bool closed_ = false;  // guarded by mutex_
@@ -83,9 +128,10 @@ class GatedCall : public Reactor {
 
  protected:
   telemetry::Rpc rpc() const { return pass_.rpc(); }
+  CallGate::Pass& pass() { return pass_; }
 
  private:
-  const CallGate::Pass pass_;
+  CallGate::Pass pass_;
 };
 
 // A call that is told why it cannot be. Deletes itself when that is done. Reactor: one of gRPC's.
@@ -96,14 +142,20 @@ class RefusedCall : public Reactor {
   void OnDone() override { delete this; }
 };
 
-// The reactor that `make(pass)` gives, or one that refuses the call.
+// The reactor that `make(pass)` gives, or one that refuses the call. `experiment`: as for CallGate::Enter.
 template <typename Reactor, typename Make>
-Reactor* Admit(CallGate* gate, telemetry::Rpc rpc, Make make) {
-  auto pass = gate->Enter(rpc);
+Reactor* Admit(CallGate* gate, telemetry::Rpc rpc, const grpc::CallbackServerContext& call,
+               const std::string* experiment, const auth::Cost& cost, Make make) {
+  auto pass = gate->Enter(rpc, call, experiment, cost);
   if (pass.ok()) return make(*std::move(pass));
   const grpc::Status status = ToGrpc(pass.status());
   gate->CountEnd(rpc, status);
   return new RefusedCall<Reactor>(status);
+}
+template <typename Reactor, typename Make>
+Reactor* Admit(CallGate* gate, telemetry::Rpc rpc, const grpc::CallbackServerContext& call,
+               const std::string* experiment, Make make) {
+  return Admit<Reactor>(gate, rpc, call, experiment, auth::Cost{}, std::move(make));
 }
 
 }  // namespace kith::rpc

@@ -25,16 +25,33 @@ namespace {
 constexpr int kDefaultPageSize = 100;
 constexpr int kMaxPageSize = 1000;
 
-absl::Status ListPage(const experiments::Registry& registry, const v1::ListExperimentsRequest& request,
-                      v1::ListExperimentsResponse* response) {
+// The next `most` experiments behind `after` that the grant covers, by name; null covers all.
+std::vector<experiments::Description> Listed(const experiments::Registry& registry, const auth::Grant* grant,
+                                             std::string after, size_t most) {
+  std::vector<experiments::Description> listed;
+  while (listed.size() < most) {
+    const size_t wanted = most - listed.size();
+    auto page = registry.List(after, wanted);
+    const bool last = page.size() < wanted;
+    if (!page.empty()) after = page.back().record.name;
+    for (experiments::Description& description : page) {
+      if (grant == nullptr || grant->Covers(description.record.name)) listed.push_back(std::move(description));
+    }
+    if (last) break;
+  }
+  return listed;
+}
+
+absl::Status ListPage(const experiments::Registry& registry, const auth::Grant* grant,
+                      const v1::ListExperimentsRequest& request, v1::ListExperimentsResponse* response) {
   if (request.page_size() < 0) return Error(Reason::kBadParameter, "page_size: it is negative; 0 to 1000");
   const int page_size = request.page_size() == 0 ? kDefaultPageSize : std::min<int>(request.page_size(), kMaxPageSize);
   std::string after;
   if (!absl::WebSafeBase64Unescape(request.page_token(), &after)) {
     return Error(Reason::kBadParameter, "page_token: not one that this server gave; start again without it");
   }
-  const auto page =
-      registry.List(after, static_cast<size_t>(page_size) + 1);  // one more tells whether this is the last
+  // One more tells whether this is the last.
+  const auto page = Listed(registry, grant, std::move(after), static_cast<size_t>(page_size) + 1);
   for (size_t i = 0; i < page.size() && i < static_cast<size_t>(page_size); ++i) {
     *response->add_experiments() = ToProto(page[i]);
   }
@@ -96,14 +113,18 @@ void FillServerInfo(const Context& context, v1::GetServerInfoResponse* response)
 }  // namespace
 
 template <typename Body>
-grpc::ServerUnaryReactor* ExperimentsService::InPool(Rpc rpc, Body body) {
-  return Admit<grpc::ServerUnaryReactor>(
-      gate_, rpc, [&](CallGate::Pass pass) { return new PoolCall(context_.pool, std::move(pass), body); });
+grpc::ServerUnaryReactor* ExperimentsService::InPool(Rpc rpc, const grpc::CallbackServerContext& call,
+                                                     const std::string* experiment, Body body) {
+  return Admit<grpc::ServerUnaryReactor>(gate_, rpc, call, experiment, [&](CallGate::Pass pass) {
+    return new PoolCall(context_.pool, std::move(pass), body);
+  });
 }
 
 template <typename Response, typename Change>
-grpc::ServerUnaryReactor* ExperimentsService::Changed(Rpc rpc, Response* response, Change change) {
-  return Admit<grpc::ServerUnaryReactor>(gate_, rpc, [&](CallGate::Pass pass) {
+grpc::ServerUnaryReactor* ExperimentsService::Changed(Rpc rpc, const grpc::CallbackServerContext& call,
+                                                      const std::string& experiment, Response* response,
+                                                      Change change) {
+  return Admit<grpc::ServerUnaryReactor>(gate_, rpc, call, &experiment, [&](CallGate::Pass pass) {
     return new RegistryCall(std::move(pass), [&](const auto& end) {
       change([end, response](const absl::StatusOr<experiments::Description>& result) {
         if (result.ok()) *response->mutable_experiment() = ToProto(*result);
@@ -114,87 +135,95 @@ grpc::ServerUnaryReactor* ExperimentsService::Changed(Rpc rpc, Response* respons
 }
 
 template <typename Response, typename Messages>
-grpc::ServerWriteReactor<Response>* ExperimentsService::Download(Rpc rpc, const std::string& experiment,
+grpc::ServerWriteReactor<Response>* ExperimentsService::Download(Rpc rpc, const grpc::CallbackServerContext& call,
+                                                                 const std::string& experiment,
                                                                  const Messages& messages) {
-  return Admit<grpc::ServerWriteReactor<Response>>(gate_, rpc, [&](CallGate::Pass pass) {
+  return Admit<grpc::ServerWriteReactor<Response>>(gate_, rpc, call, &experiment, [&](CallGate::Pass pass) {
     return new DownloadCall<Response>(context_, std::move(pass), experiment, messages);
   });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::List(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* ExperimentsService::List(grpc::CallbackServerContext* call,
                                                    const v1::ListExperimentsRequest* request,
                                                    v1::ListExperimentsResponse* response) {
-  return InPool(Rpc::kList, [=] { return ListPage(*context_.registry, *request, response); });
+  return Admit<grpc::ServerUnaryReactor>(gate_, Rpc::kList, *call, nullptr, [&](CallGate::Pass pass) {
+    const auto grant = pass.grant();
+    return new PoolCall(context_.pool, std::move(pass),
+                        [=] { return ListPage(*context_.registry, grant.get(), *request, response); });
+  });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Get(grpc::CallbackServerContext*, const v1::GetExperimentRequest* request,
+grpc::ServerUnaryReactor* ExperimentsService::Get(grpc::CallbackServerContext* call,
+                                                  const v1::GetExperimentRequest* request,
                                                   v1::GetExperimentResponse* response) {
-  return InPool(Rpc::kGet, [=] {
+  return InPool(Rpc::kGet, *call, &request->name(), [=] {
     const auto description = context_.registry->Describe(request->name());
     if (description.ok()) *response->mutable_experiment() = ToProto(*description);
     return description.status();
   });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Delete(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* ExperimentsService::Delete(grpc::CallbackServerContext* call,
                                                      const v1::DeleteExperimentRequest* request,
                                                      v1::DeleteExperimentResponse*) {
-  return Admit<grpc::ServerUnaryReactor>(gate_, Rpc::kDelete, [&](CallGate::Pass pass) {
+  return Admit<grpc::ServerUnaryReactor>(gate_, Rpc::kDelete, *call, &request->name(), [&](CallGate::Pass pass) {
     return new RegistryCall(std::move(pass), [&](const auto& end) { context_.registry->Delete(request->name(), end); });
   });
 }
 
 grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>* ExperimentsService::Import(
-    grpc::CallbackServerContext*) {
+    grpc::CallbackServerContext* call) {
   using Reactor = grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>;
-  return Admit<Reactor>(gate_, Rpc::kImport,
+  return Admit<Reactor>(gate_, Rpc::kImport, *call, nullptr,
                         [&](CallGate::Pass pass) { return new ImportCall(context_, std::move(pass)); });
 }
 
-grpc::ServerWriteReactor<v1::ExportResponse>* ExperimentsService::Export(grpc::CallbackServerContext*,
+grpc::ServerWriteReactor<v1::ExportResponse>* ExperimentsService::Export(grpc::CallbackServerContext* call,
                                                                          const v1::ExportRequest* request) {
-  return Download<v1::ExportResponse>(Rpc::kExport, request->name(), ExportMessages(context_, request->name()));
+  return Download<v1::ExportResponse>(Rpc::kExport, *call, request->name(), ExportMessages(context_, request->name()));
 }
 
-grpc::ServerWriteReactor<v1::GetFramesResponse>* ExperimentsService::GetFrames(grpc::CallbackServerContext*,
+grpc::ServerWriteReactor<v1::GetFramesResponse>* ExperimentsService::GetFrames(grpc::CallbackServerContext* call,
                                                                                const v1::GetFramesRequest* request) {
-  return Download<v1::GetFramesResponse>(Rpc::kGetFrames, request->name(), FrameMessages(*request));
+  return Download<v1::GetFramesResponse>(Rpc::kGetFrames, *call, request->name(), FrameMessages(*request));
 }
 
-grpc::ServerWriteReactor<v1::TuneResponse>* ExperimentsService::Tune(grpc::CallbackServerContext*,
+grpc::ServerWriteReactor<v1::TuneResponse>* ExperimentsService::Tune(grpc::CallbackServerContext* call,
                                                                      const v1::TuneRequest* request) {
   using Reactor = grpc::ServerWriteReactor<v1::TuneResponse>;
-  return Admit<Reactor>(gate_, Rpc::kTune, [&](CallGate::Pass pass) {
+  return Admit<Reactor>(gate_, Rpc::kTune, *call, &request->experiment(), [&](CallGate::Pass pass) {
     return new TuneCall(context_, std::move(pass), &tunings_, request);
   });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Load(grpc::CallbackServerContext*, const v1::LoadRequest* request,
+grpc::ServerUnaryReactor* ExperimentsService::Load(grpc::CallbackServerContext* call, const v1::LoadRequest* request,
                                                    v1::LoadResponse* response) {
-  return Changed(Rpc::kLoad, response, [=](const auto& done) { context_.registry->Load(request->name(), done); });
+  return Changed(Rpc::kLoad, *call, request->name(), response,
+                 [=](const auto& done) { context_.registry->Load(request->name(), done); });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Unload(grpc::CallbackServerContext*, const v1::UnloadRequest* request,
-                                                     v1::UnloadResponse* response) {
-  return Changed(Rpc::kUnload, response, [=](const auto& done) { done(context_.registry->Unload(request->name())); });
+grpc::ServerUnaryReactor* ExperimentsService::Unload(grpc::CallbackServerContext* call,
+                                                     const v1::UnloadRequest* request, v1::UnloadResponse* response) {
+  return Changed(Rpc::kUnload, *call, request->name(), response,
+                 [=](const auto& done) { done(context_.registry->Unload(request->name())); });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Pin(grpc::CallbackServerContext*, const v1::PinRequest* request,
+grpc::ServerUnaryReactor* ExperimentsService::Pin(grpc::CallbackServerContext* call, const v1::PinRequest* request,
                                                   v1::PinResponse* response) {
-  return Changed(Rpc::kPin, response,
+  return Changed(Rpc::kPin, *call, request->name(), response,
                  [=](const auto& done) { context_.registry->SetPinned(request->name(), true, done); });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Unpin(grpc::CallbackServerContext*, const v1::UnpinRequest* request,
+grpc::ServerUnaryReactor* ExperimentsService::Unpin(grpc::CallbackServerContext* call, const v1::UnpinRequest* request,
                                                     v1::UnpinResponse* response) {
-  return Changed(Rpc::kUnpin, response,
+  return Changed(Rpc::kUnpin, *call, request->name(), response,
                  [=](const auto& done) { context_.registry->SetPinned(request->name(), false, done); });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Generations(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* ExperimentsService::Generations(grpc::CallbackServerContext* call,
                                                           const v1::GenerationsRequest* request,
                                                           v1::GenerationsResponse* response) {
-  return InPool(Rpc::kGenerations, [=] {
+  return InPool(Rpc::kGenerations, *call, &request->name(), [=] {
     const auto known = context_.registry->Describe(request->name());
     if (!known.ok()) return known.status();
     const auto generations = context_.store->Generations(request->name());
@@ -206,33 +235,34 @@ grpc::ServerUnaryReactor* ExperimentsService::Generations(grpc::CallbackServerCo
   });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::Rollback(grpc::CallbackServerContext*, const v1::RollbackRequest* request,
+grpc::ServerUnaryReactor* ExperimentsService::Rollback(grpc::CallbackServerContext* call,
+                                                       const v1::RollbackRequest* request,
                                                        v1::RollbackResponse* response) {
   std::optional<int64_t> to;
   if (request->has_to()) to = request->to();
-  return Changed(Rpc::kRollback, response,
+  return Changed(Rpc::kRollback, *call, request->name(), response,
                  [=](const auto& done) { context_.registry->Rollback(request->name(), to, done); });
 }
 
-grpc::ServerWriteReactor<v1::BackupResponse>* ExperimentsService::Backup(grpc::CallbackServerContext*,
+grpc::ServerWriteReactor<v1::BackupResponse>* ExperimentsService::Backup(grpc::CallbackServerContext* call,
                                                                          const v1::BackupRequest*) {
   using Reactor = grpc::ServerWriteReactor<v1::BackupResponse>;
-  return Admit<Reactor>(gate_, Rpc::kBackup,
+  return Admit<Reactor>(gate_, Rpc::kBackup, *call, nullptr,
                         [&](CallGate::Pass pass) { return new BackupCall(context_, &backups_, std::move(pass)); });
 }
 
-grpc::ServerReadReactor<v1::RestoreRequest>* ExperimentsService::Restore(grpc::CallbackServerContext*,
+grpc::ServerReadReactor<v1::RestoreRequest>* ExperimentsService::Restore(grpc::CallbackServerContext* call,
                                                                          v1::RestoreResponse* response) {
   using Reactor = grpc::ServerReadReactor<v1::RestoreRequest>;
-  return Admit<Reactor>(gate_, Rpc::kRestore, [&](CallGate::Pass pass) {
+  return Admit<Reactor>(gate_, Rpc::kRestore, *call, nullptr, [&](CallGate::Pass pass) {
     return new RestoreCall(context_, &backups_, response, std::move(pass));
   });
 }
 
-grpc::ServerUnaryReactor* ExperimentsService::GetServerInfo(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* ExperimentsService::GetServerInfo(grpc::CallbackServerContext* call,
                                                             const v1::GetServerInfoRequest*,
                                                             v1::GetServerInfoResponse* response) {
-  return InPool(Rpc::kGetServerInfo, [=] {
+  return InPool(Rpc::kGetServerInfo, *call, nullptr, [=] {
     FillServerInfo(context_, response);
     return absl::OkStatus();
   });

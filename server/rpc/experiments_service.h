@@ -54,20 +54,23 @@ class ExperimentsService : public v1::Experiments::CallbackService {
   void Drain() { tunings_.DrainAll(); }
 
  private:
-  // In all three: `rpc` is the call, for counting it.
+  // In all three: `rpc` is the call, for counting it and for who may make it; `experiment` the one that it is for.
 
-  // Runs `body`, which returns an absl::Status, in the pool and ends the call with its result.
+  // Runs `body`, which returns an absl::Status, in the pool and ends the call with its result. `experiment` may be
+  // null.
   template <typename Body>
-  grpc::ServerUnaryReactor* InPool(telemetry::Rpc rpc, Body body);
+  grpc::ServerUnaryReactor* InPool(telemetry::Rpc rpc, const grpc::CallbackServerContext& call,
+                                   const std::string* experiment, Body body);
 
   // Calls `change(done)`, and ends the call with the experiment that `done` is told of, or with the error.
   template <typename Response, typename Change>
-  grpc::ServerUnaryReactor* Changed(telemetry::Rpc rpc, Response* response, Change change);
+  grpc::ServerUnaryReactor* Changed(telemetry::Rpc rpc, const grpc::CallbackServerContext& call,
+                                    const std::string& experiment, Response* response, Change change);
 
   // Answers with the messages that `messages` makes of the experiment's generation, see DownloadCall.
   template <typename Response, typename Messages>
-  grpc::ServerWriteReactor<Response>* Download(telemetry::Rpc rpc, const std::string& experiment,
-                                               const Messages& messages);
+  grpc::ServerWriteReactor<Response>* Download(telemetry::Rpc rpc, const grpc::CallbackServerContext& call,
+                                               const std::string& experiment, const Messages& messages);
 
   const Context context_;
   CallGate* const gate_;

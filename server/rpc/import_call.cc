@@ -18,6 +18,7 @@ absl::Status ImportCall::Take(v1::ImportRequest& request) {
 }
 
 absl::Status ImportCall::Open(const v1::ImportRequest& request) {
+  if (absl::Status status = pass().Allow(request.experiment()); !status.ok()) return status;
   auto lease = context_.registry->Reserve(request.experiment());
   if (!lease.ok()) return lease.status();
   auto folder = context_.store->MakeScratch();

@@ -22,6 +22,7 @@ absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions
                                       BlockCall* call) {
   PreparedBlock block;
   block.generation = std::move(generation);
+  call->trace->traffic = block.generation->traffic;
   block.job.index = experiments::IndexOf(block.generation);
   const auto params = block.job.index->Resolve(options.search);
   if (!params.ok()) return params.status();
@@ -54,6 +55,8 @@ absl::Status OnGeneration(const Context& context, const BlockOptions& options, c
   }
   const auto queries = FramesOf(frames);
   if (!queries.ok()) return queries.status();
+  call.trace->rows = queries->rows;
+  call.trace->traffic = context.registry->TrafficOf(options.experiment);
   return StartWhenLoaded(context, options.experiment, std::min<int64_t>(queries->rows, context.limits.rows),
                          std::move(call), [options, submit](const auto& generation, BlockCall call) {
                            return submit(options, generation, std::move(call));

@@ -10,6 +10,7 @@
 
 #include "server/base/status.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/cost.h"
 #include "server/rpc/progress_writer.h"
 #include "server/rpc/unread.h"
 
@@ -87,7 +88,13 @@ template <typename Request, typename Response>
 void ProgressCall<Request, Response>::OnReadDone(bool ok) {
   this->context_.pool->Run([this, ok] {
     const absl::Status status = Guarded([&] {
-      if (ok) return Take(request_);
+      if (const absl::Status good = this->pass().Check(); !good.ok()) return good;
+      if (ok) {
+        const auth::Cost cost = CostOf(request_, /*requests=*/0);  // Take may take the request's content
+        absl::Status taken = Take(request_);
+        this->pass().Owe(cost);
+        return taken;
+      }
       const absl::Status unread = CheckUnread(request_);
       return unread.ok() ? CheckUpload() : unread;
     });

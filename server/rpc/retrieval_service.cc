@@ -2,22 +2,24 @@
 
 #include "server/rpc/add_call.h"
 #include "server/rpc/block_stream.h"
+#include "server/rpc/cost.h"
 #include "server/rpc/source.h"
 #include "server/rpc/train_call.h"
 #include "server/rpc/unary_call.h"
 
 namespace kith::rpc {
 
-grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>* RetrievalService::Train(grpc::CallbackServerContext*) {
+grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>* RetrievalService::Train(
+    grpc::CallbackServerContext* call) {
   using Reactor = grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>;
-  return Admit<Reactor>(gate_, telemetry::Rpc::kTrain,
+  return Admit<Reactor>(gate_, telemetry::Rpc::kTrain, *call, nullptr,
                         [&](CallGate::Pass pass) { return new TrainCall(context_, std::move(pass)); });
 }
 
-grpc::ServerReadReactor<v1::AddRequest>* RetrievalService::Add(grpc::CallbackServerContext*,
+grpc::ServerReadReactor<v1::AddRequest>* RetrievalService::Add(grpc::CallbackServerContext* call,
                                                                v1::AddResponse* response) {
   using Reactor = grpc::ServerReadReactor<v1::AddRequest>;
-  return Admit<Reactor>(gate_, telemetry::Rpc::kAdd,
+  return Admit<Reactor>(gate_, telemetry::Rpc::kAdd, *call, nullptr,
                         [&](CallGate::Pass pass) { return new AddCall(context_, response, std::move(pass)); });
 }
 
@@ -28,9 +30,9 @@ grpc::ServerUnaryReactor* RetrievalService::Search(grpc::CallbackServerContext* 
     if (!options.ok()) return options.status();
     return StartSearch(context_, *options, request->frames(), std::move(block), response);
   };
-  return Admit<grpc::ServerUnaryReactor>(gate_, telemetry::Rpc::kSearch, [&](CallGate::Pass pass) {
-    return new UnaryCall(context_, call, std::move(pass), start);
-  });
+  return Admit<grpc::ServerUnaryReactor>(
+      gate_, telemetry::Rpc::kSearch, *call, &request->experiment(), CostOf(*request),
+      [&](CallGate::Pass pass) { return new UnaryCall(context_, call, std::move(pass), start); });
 }
 
 grpc::ServerUnaryReactor* RetrievalService::Expand(grpc::CallbackServerContext* call, const v1::ExpandRequest* request,
@@ -40,16 +42,16 @@ grpc::ServerUnaryReactor* RetrievalService::Expand(grpc::CallbackServerContext* 
     if (!options.ok()) return options.status();
     return StartExpand(context_, *options, request->frames(), std::move(block), response);
   };
-  return Admit<grpc::ServerUnaryReactor>(gate_, telemetry::Rpc::kExpand, [&](CallGate::Pass pass) {
-    return new UnaryCall(context_, call, std::move(pass), start);
-  });
+  return Admit<grpc::ServerUnaryReactor>(
+      gate_, telemetry::Rpc::kExpand, *call, &request->experiment(), CostOf(*request),
+      [&](CallGate::Pass pass) { return new UnaryCall(context_, call, std::move(pass), start); });
 }
 
 template <typename Kind>
 grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>* RetrievalService::OpenStream(
     grpc::CallbackServerContext* call) {
   using Reactor = grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>;
-  return Admit<Reactor>(gate_, Kind::kRpc, [&](CallGate::Pass pass) {
+  return Admit<Reactor>(gate_, Kind::kRpc, *call, nullptr, [&](CallGate::Pass pass) {
     return new BlockStream<Kind>(context_, &streams_, SourceOf(*call), std::move(pass));
   });
 }

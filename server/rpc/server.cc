@@ -1,12 +1,10 @@
 #include "server/rpc/server.h"
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
-
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "google/protobuf/stubs/logging.h"
 #include "server/base/status.h"
+#include "server/rpc/tls_credentials.h"
 
 namespace kith::rpc {
 namespace {
@@ -20,18 +18,33 @@ constexpr int kHandshakeMilliseconds = 10'000;
 // Calls of one connection, besides streams, that may be under way; further ones wait at the client.
 constexpr int kCallsOfAConnection = 256;
 
+// Those that what is so open asks for; null for none.
+const auth::Tokens* TokensFor(Openness openness, const Security& security) {
+  return openness == Openness::kOpen ? nullptr : security.tokens;
+}
+
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, const std::string& listen) {
+Server::Server(const Context& context, const Security& security)
+    : registry_(context.registry),
+      trainer_(context.trainer),
+      gate_(context.metrics, security.tokens, auth::RateLimits::Make(context.limits)),
+      answers_(context.limits.answer_bytes),
+      retrieval_(WithAnswers(context), &gate_),
+      experiments_(context, &gate_),
+      health_(TokensFor(security.health, security)),
+      reflection_(TokensFor(security.reflection, security)),
+      credentials_(security.tls == nullptr ? grpc::InsecureServerCredentials() : MakeTlsCredentials(security.tls)) {}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, const std::string& listen,
+                                                      const Security& security) {
   // Debian's absl looks for deadlocks at every lock that gRPC takes, which costs 2 to 3 % of a block.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  std::unique_ptr<Server> server(new Server(context));
+  std::unique_ptr<Server> server(new Server(context, security));
   google::protobuf::SetLogHandler(nullptr);  // it writes a line for whatever a client gets wrong in a message
   grpc::ServerBuilder builder;
-  auto connections = Connections::Listen(listen, ConnectionsPossible(context.limits.connections),
-                                         grpc::InsecureServerCredentials(), &builder);
+  auto connections =
+      Connections::Listen(listen, ConnectionsPossible(context.limits.connections), server->credentials_, &builder);
   if (!connections.ok()) return connections.status();
   server->connections_ = *std::move(connections);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMilliseconds);
@@ -48,13 +61,15 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, co
   builder.SetMaxSendMessageSize(-1);  // what was asked for is sent
   builder.RegisterService(&server->retrieval_);
   builder.RegisterService(&server->experiments_);
+  builder.RegisterService(&server->health_);
+  if (security.reflection != Openness::kOff) builder.RegisterService(&server->reflection_);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
     return Error(absl::StatusCode::kUnavailable, Reason::kInternal, "gRPC does not start; its log says why");
   }
   server->connections_->Start();
   server->address_ = absl::StrCat(listen.substr(0, listen.rfind(':')), ":", server->connections_->port());
-  server->server_->GetHealthCheckService()->SetServingStatus(true);
+  server->health_.SetServing(true);
   return server;
 }
 
@@ -63,7 +78,7 @@ Server::~Server() {
 }
 
 void Server::Drain(std::chrono::milliseconds patience) {
-  server_->GetHealthCheckService()->SetServingStatus(false);
+  health_.SetServing(false);
   gate_.Close();
   trainer_->Cancel();
   retrieval_.Drain();

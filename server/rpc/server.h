@@ -13,7 +13,10 @@
 #include "server/rpc/connections.h"
 #include "server/rpc/context.h"
 #include "server/rpc/experiments_service.h"
+#include "server/rpc/health_service.h"
+#include "server/rpc/reflection_service.h"
 #include "server/rpc/retrieval_service.h"
+#include "server/rpc/security.h"
 
 namespace kith::rpc {
 
@@ -21,7 +24,8 @@ class Server {
  public:
   // Serves on `listen` (HOST:PORT; port 0 takes a free one). UNAVAILABLE where that cannot be had. What `context`
   // points to has to outlive the server.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const Context& context, const std::string& listen);
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const Context& context, const std::string& listen,
+                                                       const Security& security = {});
 
   // As Drain, without patience.
   ~Server();
@@ -36,13 +40,7 @@ class Server {
   void Drain(std::chrono::milliseconds patience);
 
  private:
-  explicit Server(const Context& context)
-      : registry_(context.registry),
-        trainer_(context.trainer),
-        gate_(context.metrics),
-        answers_(context.limits.answer_bytes),
-        retrieval_(WithAnswers(context), &gate_),
-        experiments_(context, &gate_) {}
+  Server(const Context& context, const Security& security);
 
   Context WithAnswers(Context context) {
     context.answers = &answers_;
@@ -55,6 +53,9 @@ class Server {
   AnswerRoom answers_;
   RetrievalService retrieval_;
   ExperimentsService experiments_;
+  HealthService health_;
+  ReflectionService reflection_;
+  const std::shared_ptr<grpc::ServerCredentials> credentials_;
   std::unique_ptr<Connections> connections_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

@@ -19,6 +19,7 @@ absl::Status TrainCall::Take(v1::TrainRequest& request) {
 }
 
 absl::Status TrainCall::Open(const v1::TrainRequest& request) {
+  if (absl::Status status = pass().Allow(request.experiment()); !status.ok()) return status;
   if (absl::Status status = CheckRequestId(request.request_id()); !status.ok()) return status;
   if (request.has_recipe()) {
     auto recipe = RecipeOf(request.recipe());
@@ -74,7 +75,7 @@ absl::Status TrainCall::StartWork() {
     EndWith(description);
     return absl::OkStatus();
   }
-  context_.metrics->CountRows(rpc(), upload_.rows());
+  context_.metrics->CountRows(rpc(), absl::StatusCode::kOk, upload_.rows());
   experiments::TrainingRequest training;
   training.request = request;
   training.lease = std::move(lease_);

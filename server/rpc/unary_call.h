@@ -43,7 +43,7 @@ class UnaryCall : public GatedCall<grpc::ServerUnaryReactor> {
 
   void Answer(const absl::Status& status) {
     if (!status.ok()) {
-      metrics_->CountFailedBlock(status);
+      CountFailed(trace_, rpc(), status, metrics_.get());
       return Finish(ToGrpc(status));
     }
     // After Finish this object may be gone.

@@ -11,6 +11,7 @@
 #include "server/base/status.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/context.h"
+#include "server/rpc/cost.h"
 #include "server/rpc/status.h"
 #include "server/rpc/unread.h"
 
@@ -36,7 +37,13 @@ class UploadCall : public GatedCall<grpc::ServerReadReactor<Request>> {
       return;
     }
     context_.pool->Run([this] {
-      const absl::Status status = Guarded([&] { return Take(request_); });
+      const absl::Status status = Guarded([&] {
+        const absl::Status good = this->pass().Check();
+        if (!good.ok()) return good;
+        absl::Status taken = Take(request_);
+        this->pass().Owe(CostOf(request_, /*requests=*/0));
+        return taken;
+      });
       if (!status.ok()) return End(status);
       Read();
     });

@@ -77,7 +77,7 @@ class CodeCounters {
  public:
   explicit CodeCounters(Counters* family) : family_(family) {}
 
-  void Count(Rpc rpc, absl::StatusCode code) {
+  void Count(Rpc rpc, absl::StatusCode code, int64_t by = 1) {
     const auto known = static_cast<size_t>(code) < kCodes ? code : absl::StatusCode::kUnknown;
     std::atomic<Counter*>& place = counters_[static_cast<size_t>(rpc)][static_cast<size_t>(known)];
     Counter* counter = place.load(std::memory_order_acquire);
@@ -85,7 +85,7 @@ class CodeCounters {
       counter = &family_->Add({{"rpc", std::string(RpcName(rpc))}, {"code", absl::StatusCodeToString(known)}});
       place.store(counter, std::memory_order_release);
     }
-    counter->Increment();
+    counter->Increment(static_cast<double>(by));
   }
 
  private:
@@ -123,52 +123,15 @@ class Ends {
   Counter& failed_;
 };
 
-struct Gauge {
-  std::vector<ClientMetric::Label> labels;
-  int64_t value = 0;
-};
-
-MetricFamily Gauges(const std::string& name, const std::string& help, const std::vector<Gauge>& gauges) {
-  MetricFamily family{name, help, prometheus::MetricType::Gauge, {}};
-  for (const Gauge& gauge : gauges) {
-    ClientMetric metric;
-    metric.label = gauge.labels;
-    metric.gauge.value = static_cast<double>(gauge.value);
-    family.metric.push_back(std::move(metric));
-  }
-  return family;
-}
-
-std::vector<MetricFamily> FamiliesOf(const Levels& levels) {
-  return {
-      Gauges("kith_queue_rows", "Rows that wait for a worker, or for their experiment to be loaded.",
-             {{{}, levels.queue_rows}}),
-      Gauges("kith_experiments", "Experiments by state.",
-             {{{{"state", "training"}}, levels.training},
-              {{{"state", "ready"}}, levels.ready},
-              {{{"state", "degraded"}}, levels.degraded},
-              {{{"state", "failed"}}, levels.failed}}),
-      Gauges("kith_resident_experiments", "Experiments in memory.", {{{}, levels.resident}}),
-      Gauges("kith_memory_budget_bytes", "The budget of memory for voices, trainings, imports and uploads.",
-             {{{}, levels.memory_budget_bytes}}),
-      Gauges("kith_memory_reserved_bytes", "What is taken of the budget.", {{{}, levels.memory_reserved_bytes}}),
-  };
-}
-
 MetricFamily InfoOf(const BuildInfo& build) {
-  return Gauges(
-      "kith_build_info", "What runs here; always 1.",
-      {{{{"version", build.version}, {"faiss", build.faiss}, {"instruction_set", build.instruction_set}}, 1}});
+  return InfoFamily("kith_build_info", "What runs here; always 1.",
+                    {{"version", build.version}, {"faiss", build.faiss}, {"instruction_set", build.instruction_set}});
 }
 
 }  // namespace
 
 struct Metrics::Series {
-  explicit Series(const BuildInfo& build) : info(InfoOf(build)) {
-    for (const Rpc rpc : {Rpc::kTrain, Rpc::kAdd, Rpc::kSearch, Rpc::kExpand, Rpc::kStreamSearch, Rpc::kStreamExpand}) {
-      rows[static_cast<size_t>(rpc)] = &rows_family.Add({{"rpc", std::string(RpcName(rpc))}});
-    }
-  }
+  explicit Series(const BuildInfo& build) : info(InfoOf(build)) {}
 
   Counter& Refused(Reason reason) { return refused.Add({{"reason", std::string(ReasonName(reason))}}); }
 
@@ -177,9 +140,7 @@ struct Metrics::Series {
   CodeCounters calls{&AddCounters(&registry, "kith_requests_total", "Calls that have ended.")};
   CodeCounters stream_blocks{
       &AddCounters(&registry, "kith_stream_blocks_total", "Blocks of streams that have been answered.")};
-  Counters& rows_family =
-      AddCounters(&registry, "kith_rows_total", "Rows searched and answered, added, or sent to be trained on.");
-  std::array<Counter*, kRpcs> rows = {};
+  CodeCounters rows{&AddCounters(&registry, "kith_rows_total", "Rows sent to be searched, added, or trained on.")};
   NamedHistogram queue{&registry, "kith_block_queue_seconds",
                        "Time of a block in the queue, until a worker took its first rows.", SecondsBounds()};
   NamedHistogram batch{&registry, "kith_batch_rows", "Rows searched together.", RowsBounds()};
@@ -195,6 +156,7 @@ struct Metrics::Series {
   Counters& refused = AddCounters(&registry, "kith_refused_blocks_total", "Blocks that there was no room for.");
   Counter& refused_overloaded = Refused(Reason::kOverloaded);
   Counter& refused_memory = Refused(Reason::kMemoryBudget);
+  Counter& refused_rate = Refused(Reason::kRateLimited);
   Counters& loads = AddCounters(&registry, "kith_loads_total", "Attempts to load an experiment into memory.");
   Counter& loads_ok = loads.Add({{"outcome", "ok"}});
   Counter& loads_degraded = loads.Add({{"outcome", "degraded"}});
@@ -213,9 +175,8 @@ void Metrics::CountCall(Rpc rpc, absl::StatusCode code) { series_->calls.Count(r
 
 void Metrics::CountStreamBlock(Rpc rpc, absl::StatusCode code) { series_->stream_blocks.Count(rpc, code); }
 
-void Metrics::CountRows(Rpc rpc, int64_t rows) {
-  Counter* counter = series_->rows[static_cast<size_t>(rpc)];
-  if (counter != nullptr) counter->Increment(static_cast<double>(rows));
+void Metrics::CountRows(Rpc rpc, absl::StatusCode code, int64_t rows) {
+  if (rows > 0) series_->rows.Count(rpc, code, rows);
 }
 
 void Metrics::ObserveBatch(int64_t rows) { series_->batch.histogram.Observe(static_cast<double>(rows)); }
@@ -227,15 +188,22 @@ void Metrics::ObserveBlock(const BlockTimes& times) {
   series_->total.histogram.Observe(Seconds(times.total));
 }
 
-void Metrics::CountFailedBlock(const absl::Status& status) {
+BlockFailure Metrics::CountFailedBlock(const absl::Status& status) {
   const std::string reason = ReasonOf(status);
   if (reason == ReasonName(Reason::kLate)) {
     series_->late.Increment();
-  } else if (reason == ReasonName(Reason::kOverloaded)) {
+    return BlockFailure::kLate;
+  }
+  if (reason == ReasonName(Reason::kOverloaded)) {
     series_->refused_overloaded.Increment();
   } else if (reason == ReasonName(Reason::kMemoryBudget)) {
     series_->refused_memory.Increment();
+  } else if (reason == ReasonName(Reason::kRateLimited)) {
+    series_->refused_rate.Increment();
+  } else {
+    return BlockFailure::kOther;
   }
+  return BlockFailure::kRefused;
 }
 
 void Metrics::CountLoad(LoadOutcome outcome) {

@@ -1,7 +1,7 @@
 // What the server counts and times, for Prometheus and for GetServerInfo.
 //
 // Names are kith_<what>_<base unit>, those of counters end in _total. The values of labels come from lists of our own,
-// never from what a client sent. What a block costs here is measured by bench/metrics_bench.cc.
+// but for the names of a bounded number of experiments. What a block costs here is measured by bench/metrics_bench.cc.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "server/base/clock.h"
+#include "server/telemetry/levels.h"
 #include "server/telemetry/rpc_name.h"
 
 namespace kith::telemetry {
@@ -21,19 +22,6 @@ struct BuildInfo {
   std::string version;
   std::string faiss;
   std::string instruction_set;
-};
-
-// What is looked at when somebody asks, instead of being counted on the way.
-struct Levels {
-  int64_t queue_rows = 0;  // waiting for a worker, or for their experiment to be loaded
-  // Experiments by their state.
-  int64_t training = 0;
-  int64_t ready = 0;
-  int64_t degraded = 0;
-  int64_t failed = 0;
-  int64_t resident = 0;  // in memory
-  int64_t memory_budget_bytes = 0;
-  int64_t memory_reserved_bytes = 0;
 };
 
 // Where the time of a block went that was answered with a result.
@@ -53,6 +41,9 @@ struct HistogramReading {
   uint64_t count = 0;
 };
 
+// Why a block got no result.
+enum class BlockFailure { kLate, kRefused, kOther };
+
 enum class LoadOutcome { kOk, kDegraded, kFailed };
 
 // Thread-safe. What is called for every block takes no lock but those of the histograms, which are held for the adding
@@ -68,14 +59,14 @@ class Metrics {
   void CountCall(Rpc rpc, absl::StatusCode code);
   // The answer to a block of a stream.
   void CountStreamBlock(Rpc rpc, absl::StatusCode code);
-  // Rows that were searched, added or trained on.
-  void CountRows(Rpc rpc, int64_t rows);
+  // Rows that were to be searched, added or trained on, by what became of them.
+  void CountRows(Rpc rpc, absl::StatusCode code, int64_t rows);
 
   // Rows that are searched together.
   void ObserveBatch(int64_t rows);
   void ObserveBlock(const BlockTimes& times);
-  // A block, of a stream or a call, that got no result: counts those that were late or refused.
-  void CountFailedBlock(const absl::Status& status);
+  // A block, of a stream or a call, that got no result: counts those that were late or refused, and says which.
+  BlockFailure CountFailedBlock(const absl::Status& status);
 
   void CountLoad(LoadOutcome outcome);
   void CountEviction();

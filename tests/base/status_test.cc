@@ -34,6 +34,9 @@ TEST(Error, EveryReasonHasItsNameAndCode) {
       {Reason::kStorage, "STORAGE", absl::StatusCode::kUnavailable},
       {Reason::kShuttingDown, "SHUTTING_DOWN", absl::StatusCode::kUnavailable},
       {Reason::kCancelled, "CANCELLED", absl::StatusCode::kCancelled},
+      {Reason::kUnauthenticated, "UNAUTHENTICATED", absl::StatusCode::kUnauthenticated},
+      {Reason::kPermissionDenied, "PERMISSION_DENIED", absl::StatusCode::kPermissionDenied},
+      {Reason::kRateLimited, "RATE_LIMITED", absl::StatusCode::kResourceExhausted},
   };
   for (const Row& row : table) {
     const absl::Status status = Error(row.reason, "what was wrong");

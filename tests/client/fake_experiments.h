@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -15,8 +16,20 @@ namespace kith::test {
 // Experiments a, b, c, a page of two at a time.
 class FakeExperiments : public v1::Experiments::Service {
  public:
-  grpc::Status List(grpc::ServerContext*, const v1::ListExperimentsRequest* request,
+  // What the last List came with.
+  std::string authorization() const {
+    const std::lock_guard lock(mutex_);
+    return authorization_;
+  }
+
+  grpc::Status List(grpc::ServerContext* context, const v1::ListExperimentsRequest* request,
                     v1::ListExperimentsResponse* response) override {
+    {
+      const auto found = context->client_metadata().find("authorization");
+      const bool came = found != context->client_metadata().end();
+      const std::lock_guard lock(mutex_);
+      authorization_ = came ? std::string(found->second.data(), found->second.size()) : "";
+    }
     if (request->page_token().empty()) {
       Fill("a", response->add_experiments());
       Fill("b", response->add_experiments());
@@ -233,6 +246,9 @@ class FakeExperiments : public v1::Experiments::Service {
     experiment->mutable_updated()->set_seconds(1700000001);
     if (used) experiment->mutable_last_used()->set_seconds(1700000002);
   }
+
+  mutable std::mutex mutex_;
+  std::string authorization_;  // guarded by mutex_
 };
 
 }  // namespace kith::test

@@ -45,24 +45,31 @@ TEST(Parse, EveryKey) {
 listen: "[::1]:0"
 data_dir: /var/lib/kith
 limits: {k: 1, rows: 2, message_bytes: 65536, streams: 3, connections: 14, experiments: 4,
-         answer_bytes: 64MiB, message_buffers: 65MiB, import_bytes: 5000000000}
+         answer_bytes: 64MiB, message_buffers: 65MiB, import_bytes: 5000000000,
+         client: {requests: 5, rows: 6, bytes: 7KiB, streams: 8}, experiment: {requests: 9, rows: 1, bytes: 2, streams: 3}}
 search: {threads: 5, queue_rows: 6, batch_rows: 7}
 training: {threads: 8, concurrent: 9, nice: 0, queue: 11, compress_above_rows: 0, compress_centres: 12,
            import_seconds: 13}
 memory: {budget: 80%}
 preload: [anna, "Zo\u00eb v2"]
 storage: {keep_generations: 13, fold_rows: 14, fold_bytes: 15KiB}
+tls: {cert: a.pem, key: b.pem, client_ca: c.pem}
+auth: {tokens: d, health: token, reflection: "off"}
+insecure: true
 log: {level: debug, format: json}
 )");
   Config expected;
   expected.listen = "[::1]:0";
   expected.data_dir = "/var/lib/kith";
-  expected.limits = {1, 2, 65536, 3, 14, 4, 64 << 20, 65 << 20, 5000000000};
+  expected.limits = {1, 2, 65536, 3, 14, 4, 64 << 20, 65 << 20, 5000000000, {5, 6, 7168, 8}, {9, 1, 2, 3}};
   expected.search = {5, 6, 7};
   expected.training = {8, 9, 0, 11, 0, 12, 13};
   expected.memory.budget.percent = 80;
   expected.preload = {"anna", "Zo\xc3\xab v2"};
   expected.storage = {13, 14, 15 * 1024};
+  expected.tls = {"a.pem", "b.pem", "c.pem"};
+  expected.auth = {"d", "token", "off"};
+  expected.insecure = true;
   expected.log = {"debug", "json"};
   EXPECT_EQ(Fields(config), Fields(expected));
 }
@@ -71,16 +78,12 @@ TEST(Parse, UnknownKeyNamesTheNearest) {
   ExpectBad("listen: 127.0.0.1:1\n\nlimits:\n  rowz: 5\n", "kithd.yaml:4: limits.rowz", "did you mean 'limits.rows'?");
   ExpectBad("limit:\n  k: 5\n", "kithd.yaml:1: limit", "did you mean 'limits'?");
   ExpectBad("data-dir: x\n", "kithd.yaml:1: data-dir", "did you mean 'data_dir'?");
+  ExpectBad("limits:\n  client:\n    row: 5\n", "kithd.yaml:3: limits.client.row",
+            "did you mean 'limits.client.rows'?");
   ExpectBad("batch_rows: 5\n", "kithd.yaml:1: batch_rows", "did you mean 'search.batch_rows'?");
   ExpectBad("limits:\n  nice: 5\n", "kithd.yaml:2: limits.nice", "did you mean 'training.nice'?");
   ExpectBad("colour: blue\n", "kithd.yaml:1: colour", "unknown key; remove it");
   ExpectBad("frobnicate:\n", "kithd.yaml:1: frobnicate", "unknown key");
-}
-
-TEST(Parse, KeysOfOtherVersions) {
-  for (const std::string key : {"tls", "auth"}) {
-    ExpectBad(key + ":\n  listen: 127.0.0.1:1\n", "kithd.yaml:1: " + key, "not known to this version");
-  }
 }
 
 TEST(Parse, SameKeyTwice) {
@@ -94,6 +97,8 @@ TEST(Parse, WrongType) {
   ExpectBad("limits:\n  k: 1.5\n", "kithd.yaml:2: limits.k", "whole number");
   ExpectBad("limits:\n  k: true\n", "kithd.yaml:2: limits.k", "whole number");
   ExpectBad("limits:\n  k: ''\n", "kithd.yaml:2: limits.k", "whole number");
+  ExpectBad("limits:\n  client: 5\n", "kithd.yaml:2: limits.client", "a section");
+  ExpectBad("limits:\n  client:\n    bytes: much\n", "kithd.yaml:3: limits.client.bytes", "is no number of bytes");
   ExpectBad("limits:\n  k: [1, 2]\n", "kithd.yaml:2: limits.k", "single value");
   ExpectBad("limits:\n  k: {a: 1}\n", "kithd.yaml:2: limits.k", "single value");
   ExpectBad("limits:\n  k:\n", "kithd.yaml:2: limits.k", "no value");
@@ -140,10 +145,29 @@ TEST(Parse, OutOfRange) {
   }
 }
 
+TEST(Parse, RatesAtTheirEdges) {
+  for (const std::string of : {"client", "experiment"}) {
+    const auto parse = [&](const std::string& key, const std::string& value) {
+      return Parse("limits: {" + of + ": {" + key + ": " + value + "}}\n", "kithd.yaml").ok();
+    };
+    for (const auto& [key, most, beyond] :
+         {std::tuple("requests", "1000000000", "1000000001"), std::tuple("rows", "1000000000", "1000000001"),
+          std::tuple("bytes", "1TiB", "1025GiB"), std::tuple("streams", "65536", "65537")}) {
+      EXPECT_TRUE(parse(key, "0")) << of << key;
+      EXPECT_TRUE(parse(key, most)) << of << key;
+      EXPECT_FALSE(parse(key, beyond)) << of << key;
+      EXPECT_FALSE(parse(key, "-1")) << of << key;
+    }
+  }
+}
+
 TEST(Parse, BadWords) {
   ExpectBad("listen: 50051\n", "kithd.yaml:1: listen", "has no port");
   ExpectBad("http:\n  listen: 9464\n", "kithd.yaml:2: http.listen", "has no port");
   ExpectBad("log:\n  level: verbose\n", "kithd.yaml:2: log.level", "not one of trace, debug, info, warn, error");
+  ExpectBad("auth:\n  health: off\n", "kithd.yaml:2: auth.health", "not one of open, token");
+  ExpectBad("auth:\n  reflection: yes\n", "kithd.yaml:2: auth.reflection", "not one of open, token, off");
+  ExpectBad("insecure: yes\n", "kithd.yaml:1: insecure", "not one of true, false");
   ExpectBad("log:\n  format: xml\n", "kithd.yaml:2: log.format", "not one of text, json");
 }
 
@@ -203,6 +227,33 @@ TEST(Parse, QueueHoldsTheLargestMessage) {
   EXPECT_EQ(ParseOk("limits:\n  rows: 65536\n").limits.rows, 65536);
 }
 
+TEST(Parse, TlsIsWhole) {
+  ExpectBad("tls:\n  cert: a\n", "kithd.yaml:2", "tls.cert and tls.key are a pair");
+  ExpectBad("tls:\n  key: a\n", "kithd.yaml:2", "tls.cert and tls.key are a pair");
+  ExpectBad("\ntls:\n  client_ca: a\n", "kithd.yaml:3", "needs tls.cert and tls.key");
+  EXPECT_FALSE(ParseOk("tls:\n  cert: ''\n  key: ''\n").tls.enabled());
+}
+
+TEST(CheckExposure, APublicAddressNeedsProtectionOrAWord) {
+  const auto exposed = [](const std::string& text) { return CheckExposure(ParseOk(text)); };
+  for (const char* address : {"0.0.0.0:1", "'[::]:1'", "10.0.0.1:1", "example.org:1"}) {
+    const std::string listen = absl::StrCat("listen: ", address, "\n");
+    const absl::Status refused = exposed(listen);
+    EXPECT_EQ(ReasonOf(refused), "BAD_PARAMETER") << address;
+    EXPECT_THAT(std::string(refused.message()), StartsWith("listen: "));
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("insecure: true"));
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("KITH_INSECURE=true"));
+    for (const char* word : {"insecure: true\n", "auth: {tokens: t}\n", "tls: {cert: c, key: k}\n"}) {
+      EXPECT_TRUE(exposed(listen + word).ok()) << address << word;
+    }
+  }
+  for (const char* address : {"127.0.0.1:1", "localhost:1", "'[::1]:1'"}) {
+    EXPECT_TRUE(exposed(absl::StrCat("listen: ", address, "\n")).ok()) << address;
+  }
+  EXPECT_THAT(std::string(exposed("http: {listen: 0.0.0.0:1}\n").message()), StartsWith("http.listen: "));
+  EXPECT_TRUE(exposed("http: {listen: 127.0.0.1:1}\n").ok());
+}
+
 TEST(Parse, WhatIsNotYaml) {
   ExpectBad("listen: 127.0.0.1:1\nlog: {level: info\n", "kithd.yaml:3", "not valid YAML");
   ExpectBad("listen: *nowhere\n", "kithd.yaml:1", "not valid YAML");
@@ -242,16 +293,18 @@ TEST(WithOverrides, FlagsStandAboveTheFile) {
   expected.listen = "[::1]:0";
   expected.data_dir = "b";
   expected.log.level = "trace";
-  const absl::StatusOr<Config> config = WithOverrides(file, {"[::1]:0", "b", "trace"});
+  expected.insecure = true;
+  const absl::StatusOr<Config> config = WithOverrides(file, {"[::1]:0", "b", "trace", "true"});
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(Fields(*config), Fields(expected));
 }
 
 TEST(WithOverrides, ErrorsNameTheFlag) {
   const auto message = [](const Overrides& flags) { return std::string(WithOverrides({}, flags).status().message()); };
-  EXPECT_THAT(message({"nowhere", {}, {}}), StartsWith("--listen: 'nowhere' has no port"));
-  EXPECT_THAT(message({{}, "", {}}), StartsWith("--data-dir: "));
-  EXPECT_THAT(message({{}, {}, "loud"}), StartsWith("--log-level: 'loud' is not one of trace"));
+  EXPECT_THAT(message({"nowhere", {}, {}, {}}), StartsWith("--listen: 'nowhere' has no port"));
+  EXPECT_THAT(message({{}, "", {}, {}}), StartsWith("--data-dir: "));
+  EXPECT_THAT(message({{}, {}, "loud", {}}), StartsWith("--log-level: 'loud' is not one of trace"));
+  EXPECT_THAT(message({{}, {}, {}, "1"}), StartsWith("KITH_INSECURE: '1' is not one of true, false"));
 }
 
 }  // namespace

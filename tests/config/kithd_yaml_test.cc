@@ -1,13 +1,15 @@
 // Holds config/kithd.yaml to what the server knows.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/config/config.h"
 #include "server/config/keys.h"
 #include "tests/config/fields.h"
@@ -19,7 +21,7 @@ namespace {
 std::map<std::string, bool> KeysInFile() {
   std::map<std::string, bool> keys;
   std::ifstream file(KITH_DEFAULT_CONFIG);
-  std::string section;
+  std::vector<std::string> sections;  // that the line is in, two columns each
   bool commented = false;
   for (std::string line; std::getline(file, line);) {
     const std::string text(absl::StripAsciiWhitespace(line));
@@ -28,9 +30,9 @@ std::map<std::string, bool> KeysInFile() {
       continue;
     }
     const std::string name = text.substr(0, text.find(':'));
-    const bool indented = absl::StartsWith(line, " ");
-    if (!indented) section = absl::EndsWith(text, ":") ? name : "";
-    keys[indented ? absl::StrCat(section, ".", name) : name] = commented;
+    sections.resize(std::min(sections.size(), line.find_first_not_of(' ') / 2));
+    keys[absl::StrJoin(sections, ".") + (sections.empty() ? "" : ".") + name] = commented;
+    if (absl::EndsWith(text, ":")) sections.push_back(name);
     commented = false;
   }
   return keys;

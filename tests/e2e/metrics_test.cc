@@ -62,7 +62,7 @@ TEST_F(MetricsTest, WhatIsDoneIsCountedAndADamagedVoiceIsSeen) {
   KithJson({"train", "anna", GenerateFrames(300, 2)});
   KithJson({"train", "bob", GenerateFrames(100, 3)});
   EXPECT_EQ(Value("kith_trainings_total{outcome=\"ok\"}"), 3);
-  EXPECT_EQ(Value("kith_rows_total{rpc=\"Train\"}"), 600);
+  EXPECT_EQ(Value("kith_rows_total{code=\"OK\",rpc=\"Train\"}"), 600);
   EXPECT_EQ(Value("kith_experiments{state=\"ready\"}"), 2);
   EXPECT_EQ(Value("kith_resident_experiments"), 2);
   EXPECT_GT(Value("kith_memory_reserved_bytes"), (300 + 100) * 32 * 4);
@@ -73,9 +73,21 @@ TEST_F(MetricsTest, WhatIsDoneIsCountedAndADamagedVoiceIsSeen) {
   for (const char* part : {"queue", "compute", "serialize"}) {
     EXPECT_EQ(Value(std::string("kith_block_") + part + "_seconds_count"), 1) << part;
   }
-  EXPECT_EQ(Value("kith_rows_total{rpc=\"Search\"}"), 60);
+  EXPECT_EQ(Value("kith_rows_total{code=\"OK\",rpc=\"Search\"}"), 60);
   EXPECT_EQ(Value("kith_batch_rows_sum"), 60);
   EXPECT_EQ(Value("kith_requests_total{code=\"OK\",rpc=\"Search\"}"), 1);
+
+  EXPECT_EQ(Value("kith_experiment_rows_total{experiment=\"anna\"}"), 60);
+  EXPECT_EQ(Value("kith_experiment_rows_total{experiment=\"other\"}"), 0);
+  EXPECT_EQ(Value("kith_experiment_rows_total{experiment=\"bob\"}"), -1) << "nothing was asked of bob";
+  EXPECT_EQ(Value("kith_stored_rows"), 400);
+  EXPECT_GT(Value("kith_resident_bytes"), (300 + 100) * 32 * 4);
+  EXPECT_LE(Value("kith_resident_bytes"), Value("kith_memory_reserved_bytes"));
+  EXPECT_EQ(Value("kith_training_jobs{state=\"running\"}"), 0);
+  EXPECT_GT(Value("kith_data_bytes"), 0);
+  EXPECT_GT(Value("kith_disk_size_bytes"), Value("kith_disk_free_bytes"));
+  EXPECT_GT(Value("process_cpu_seconds_total"), 0);
+  EXPECT_GT(Value("process_start_time_seconds"), 1.7e9);
 
   ASSERT_EQ(StopServer(SIGTERM), 0);
   DamageTheNewestIndex();  // bob's, who has no other

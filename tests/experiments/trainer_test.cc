@@ -29,6 +29,32 @@ TEST_F(TrainerTest, GoesThroughItsPhasesAndSaysWhatWasBuilt) {
               ElementsAre(Phase::kQueued, Phase::kTraining, Phase::kAdding, Phase::kMeasuring, Phase::kSaving));
 }
 
+TEST_F(TrainerTest, TellsHowFarWhatRunsAndWhatWaitsIs) {
+  EXPECT_TRUE(trainer_->Progress().empty());
+  const auto running = std::make_shared<Recorder>();
+  running->HoldAt(Phase::kAdding);
+  ASSERT_TRUE(Start("anna", FramesOf(400), running).ok());
+  running->WaitUntilHeld();
+  const auto waiting = std::make_shared<Recorder>();
+  ASSERT_TRUE(Start("berta", FramesOf(50), waiting).ok());
+  std::vector<TrainingProgress> progress = trainer_->Progress();
+  ASSERT_EQ(progress.size(), 2);
+  if (!progress[0].running) std::swap(progress[0], progress[1]);
+  EXPECT_EQ(progress[0].experiment, "anna");
+  EXPECT_TRUE(progress[0].running);
+  EXPECT_FALSE(progress[0].is_import);
+  EXPECT_STREQ(PhaseName(progress[0].phase), "adding");
+  EXPECT_EQ(progress[0].total, 400);
+  EXPECT_LE(progress[0].done, 400);
+  EXPECT_EQ(progress[1].experiment, "berta");
+  EXPECT_FALSE(progress[1].running);
+  EXPECT_EQ(progress[1].phase, Phase::kQueued);
+  running->LetGo();
+  ASSERT_TRUE(waiting->Result().ok());
+  trainer_->WaitUntilIdle(kNoDeadline, kNoDeadline);
+  EXPECT_TRUE(trainer_->Progress().empty());
+}
+
 TEST_F(TrainerTest, TheObserverMayGoAway) {
   auto recorder = std::make_shared<Recorder>();
   recorder->HoldAt(Phase::kTraining);

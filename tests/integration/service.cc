@@ -54,7 +54,7 @@ Service::Service(const std::string& data_dir, const ServiceOptions& options)
                                           &pool_,
                                           metrics_,
                                           {"0.0.0-test", options.engine.threads, absl::Now()}},
-                                         "127.0.0.1:0"))) {}
+                                         "127.0.0.1:0", options.security))) {}
 
 std::shared_ptr<const experiments::Generation> Service::Find(const std::string& name) const {
   return OrThrow(registry_->AcquireNow(name));

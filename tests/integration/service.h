@@ -39,7 +39,8 @@ struct ServiceOptions {
   engine::EngineOptions engine{2, 65536, 256};
   int64_t memory = int64_t{4} << 30;      // the budget
   experiments::RegistryOptions registry;  // its max_experiments is that of the limits
-  experiments::TrainerOptions training;   // one thread: an index is then the same each time
+  rpc::Security security;
+  experiments::TrainerOptions training;  // one thread: an index is then the same each time
 };
 
 class Service {
@@ -52,6 +53,8 @@ class Service {
 
   // Rows that wait for a worker.
   int64_t waiting_rows() const { return engine_.waiting_rows(); }
+
+  experiments::Registry& registry() { return *registry_; }
 
   // What was counted and timed.
   const telemetry::Metrics& metrics() const { return *metrics_; }

@@ -133,15 +133,36 @@ TEST_F(TelemetryTest, CallsBlocksAndRowsAreCountedByNameAndCode) {
     ASSERT_TRUE(end.ok()) << end.status();
   }
   for (const char* line :
-       {"kith_requests_total{code=\"OK\",rpc=\"Train\"} 1", "kith_rows_total{rpc=\"Train\"} 500",
-        "kith_requests_total{code=\"OK\",rpc=\"Add\"} 1", "kith_rows_total{rpc=\"Add\"} 7",
-        "kith_requests_total{code=\"OK\",rpc=\"Search\"} 1", "kith_rows_total{rpc=\"Search\"} 16",
+       {"kith_requests_total{code=\"OK\",rpc=\"Train\"} 1", "kith_rows_total{code=\"OK\",rpc=\"Train\"} 500",
+        "kith_requests_total{code=\"OK\",rpc=\"Add\"} 1", "kith_rows_total{code=\"OK\",rpc=\"Add\"} 7",
+        "kith_requests_total{code=\"OK\",rpc=\"Search\"} 1", "kith_rows_total{code=\"OK\",rpc=\"Search\"} 16",
         "kith_requests_total{code=\"NOT_FOUND\",rpc=\"Search\"} 1",
-        "kith_stream_blocks_total{code=\"OK\",rpc=\"StreamExpand\"} 1", "kith_rows_total{rpc=\"StreamExpand\"} 16",
+        "kith_stream_blocks_total{code=\"OK\",rpc=\"StreamExpand\"} 1",
+        "kith_rows_total{code=\"OK\",rpc=\"StreamExpand\"} 16",
         "kith_stream_blocks_total{code=\"INVALID_ARGUMENT\",rpc=\"StreamExpand\"} 1",
         "kith_requests_total{code=\"OK\",rpc=\"StreamExpand\"} 1"}) {
     WaitUntilCounted(line);
   }
+}
+
+TEST_F(TelemetryTest, WhatIsDoneIsCountedForEachExperimentThroughItsGenerations) {
+  Train("anna", frames_);
+  Train("bob", frames_);
+  EXPECT_TRUE(service().registry().ReadTraffic().empty()) << "nothing was asked for yet";
+  Search("anna", block_);
+  Train("anna", frames_);
+  ASSERT_TRUE(client().Unload("anna").ok());
+  Expand("anna", block_);
+  EXPECT_FALSE(client().Search("anna", View(SpeechLike(3, 23))).ok());
+  const auto counted = [&] { return service().registry().ReadTraffic(); };
+  WaitUntil([&] { return !counted().empty() && counted()[0].blocks == 2; });
+  ASSERT_EQ(counted().size(), 1);
+  EXPECT_EQ(counted()[0].experiment, "anna");
+  EXPECT_EQ(counted()[0].rows, 32);
+  EXPECT_GT(counted()[0].nanoseconds, 0);
+  EXPECT_EQ(counted()[0].late + counted()[0].refused, 0);
+  ASSERT_TRUE(client().Delete("anna").ok());
+  EXPECT_TRUE(counted().empty());
 }
 
 TEST_F(TelemetryTest, LateAndRefusedBlocksAreCounted) {
@@ -159,6 +180,13 @@ TEST_F(TelemetryTest, LateAndRefusedBlocksAreCounted) {
               FailsWith(absl::StatusCode::kResourceExhausted, "OVERLOADED", ""));
   WaitUntilCounted("kith_refused_blocks_total{reason=\"OVERLOADED\"} 1");
   EXPECT_EQ(Reading("kith_block_seconds").count, 0) << "none was answered with a result";
+  const auto traffic = service().registry().ReadTraffic();
+  ASSERT_EQ(traffic.size(), 1);
+  EXPECT_EQ(traffic[0].experiment, "voice");
+  EXPECT_EQ(traffic[0].late, 3);
+  EXPECT_EQ(traffic[0].refused, 1);
+  WaitUntilCounted("kith_rows_total{code=\"DEADLINE_EXCEEDED\",rpc=\"StreamSearch\"} 48");
+  WaitUntilCounted("kith_rows_total{code=\"RESOURCE_EXHAUSTED\",rpc=\"Search\"} 16");
 }
 
 }  // namespace

@@ -20,10 +20,10 @@ PATIENCE = 60  # seconds until a test gives a condition up
 class Server:
     """kithd on a free port of this machine."""
 
-    def __init__(self, folder, listen="127.0.0.1:0"):
+    def __init__(self, folder, listen="127.0.0.1:0", config=TOP / "config" / "kithd.yaml"):
         self.log = open(folder / "kithd.log", "ab")
         self.process = subprocess.Popen(
-            [BIN / "kithd", "--config", TOP / "config" / "kithd.yaml", "--listen", listen]
+            [BIN / "kithd", "--config", config, "--listen", listen]
             + ["--data-dir", folder / "data"],
             stdout=subprocess.PIPE,
             stderr=self.log,

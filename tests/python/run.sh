@@ -34,7 +34,7 @@ main() {
   "$work/venv/bin/python" -W ignore -m pip install --quiet --disable-pip-version-check --no-index --no-build-isolation \
     --no-deps --force-reinstall "$work/source/client/python"
   export KITH_BIN="$bin"
-  unset KITH_SERVER
+  unset KITH_SERVER KITH_TLS_CA KITH_TLS_CERT KITH_TLS_KEY KITH_TOKEN_FILE
   exec "$work/venv/bin/python" -m pytest -q -p no:cacheprovider "$tests" "$@"
 }
 

@@ -28,10 +28,11 @@ TEST(MetricsDocs, NameEveryMetricWithItsType) {
   // Those that begin with the first of their kind.
   metrics.CountCall(Rpc::kSearch, absl::StatusCode::kOk);
   metrics.CountStreamBlock(Rpc::kStreamSearch, absl::StatusCode::kOk);
+  metrics.CountRows(Rpc::kSearch, absl::StatusCode::kOk, 1);
   std::ostringstream docs;
   docs << std::ifstream(KITH_PROJECT_DIR "/docs/operations.md").rdbuf();
   const Types served = FindAll(metrics.Text({}), std::regex("# TYPE (\\S+) (\\S+)\n"));
-  const Types described = FindAll(docs.str(), std::regex("\n\\| `(kith_[a-z_]+)` \\| ([a-z]+) \\|"));
+  const Types described = FindAll(docs.str(), std::regex("\n\\| `((?:kith|process)_[a-z_]+)` \\| ([a-z]+) \\|"));
   EXPECT_GE(served.size(), 19u);
   EXPECT_EQ(described, served);
 }

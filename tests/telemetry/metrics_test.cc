@@ -59,10 +59,12 @@ TEST_F(MetricsTest, EveryCallHasANameOfItsOwn) {
 
 TEST_F(MetricsTest, BlocksOfStreamsAndRowsAreCounted) {
   metrics_.CountStreamBlock(Rpc::kStreamExpand, absl::StatusCode::kDeadlineExceeded);
-  metrics_.CountRows(Rpc::kStreamExpand, 16);
-  metrics_.CountRows(Rpc::kStreamExpand, 5);
+  metrics_.CountRows(Rpc::kStreamExpand, absl::StatusCode::kOk, 16);
+  metrics_.CountRows(Rpc::kStreamExpand, absl::StatusCode::kOk, 5);
+  metrics_.CountRows(Rpc::kStreamExpand, absl::StatusCode::kDeadlineExceeded, 3);
   EXPECT_THAT(Text(), HasSubstr("kith_stream_blocks_total{code=\"DEADLINE_EXCEEDED\",rpc=\"StreamExpand\"} 1\n"));
-  EXPECT_THAT(Text(), HasSubstr("kith_rows_total{rpc=\"StreamExpand\"} 21\n"));
+  EXPECT_THAT(Text(), HasSubstr("kith_rows_total{code=\"OK\",rpc=\"StreamExpand\"} 21\n"));
+  EXPECT_THAT(Text(), HasSubstr("kith_rows_total{code=\"DEADLINE_EXCEEDED\",rpc=\"StreamExpand\"} 3\n"));
 }
 
 TEST_F(MetricsTest, LateAndRefusedBlocksAreCountedAndOtherErrorsAreNot) {
@@ -158,7 +160,7 @@ TEST_F(MetricsTest, NothingIsLostWhereThreadsCountAtOnce) {
     threads.emplace_back([this] {
       for (int n = 0; n < kTimes; ++n) {
         metrics_.CountCall(Rpc::kExpand, absl::StatusCode::kOk);
-        metrics_.CountRows(Rpc::kExpand, 16);
+        metrics_.CountRows(Rpc::kExpand, absl::StatusCode::kOk, 16);
         metrics_.ObserveBatch(16);
         if (n % 1000 == 0) (void)Text();
       }
@@ -166,7 +168,7 @@ TEST_F(MetricsTest, NothingIsLostWhereThreadsCountAtOnce) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_THAT(Text(), HasSubstr("kith_requests_total{code=\"OK\",rpc=\"Expand\"} 20000\n"));
-  EXPECT_THAT(Text(), HasSubstr("kith_rows_total{rpc=\"Expand\"} 320000\n"));
+  EXPECT_THAT(Text(), HasSubstr("kith_rows_total{code=\"OK\",rpc=\"Expand\"} 320000\n"));
   EXPECT_EQ(Reading("kith_batch_rows").count, kThreads * kTimes);
 }
 

@@ -15,6 +15,25 @@ struct ByteCode {
   float error;
 };
 
+// Sketches of so many vectors: of each what lies in a space of few directions, as scale * codes, and how long the rest
+// is. Behind this stand the codes, value 4 s to 4 s + 3 of vector i at [(s * kSketchLanes + i) * 4], 128 added to each.
+inline constexpr int kSketchLanes = 16;
+struct SketchPanel {
+  float scale[kSketchLanes];
+  float squared_norm[kSketchLanes];  // of scale * codes
+  float rest[kSketchLanes];
+  float error[kSketchLanes];  // the most that scale * codes is away, and rest is wrong by
+};
+
+// A query's place beside the same centroid.
+struct SketchedQuery {
+  const int8_t* codes;
+  int code_sum;
+  ByteCode code;
+  float rest;
+  float error;  // the most that code * scale is away, and rest is wrong by
+};
+
 // All functions are thread-safe. What they give for a pair of rows does not depend, to the bit, on what else is in the
 // call: each sum is taken in the same order.
 struct Kernels {
@@ -45,6 +64,10 @@ struct Kernels {
 
   // values - origin as codes of -127 to 127; null where multiply_bytes is. `dimension` values each.
   ByteCode (*encode_bytes)(const float* values, const float* origin, int dimension, int8_t* codes);
+
+  // bounds[i]: not above the squared distance of the query and vector i, of `count` in one panel after the other, each
+  // of `steps` times four codes; null where multiply_bytes is.
+  void (*sketch_bounds)(const SketchedQuery& query, const uint8_t* panels, int count, int steps, float* bounds);
 };
 
 inline constexpr int kBytePanelWidth = 32;

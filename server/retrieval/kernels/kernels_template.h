@@ -180,6 +180,7 @@ constexpr Kernels MakeKernels(const char* name) {
           WeightedSum<Vector>,
           AtMost<Vector>,
           nullptr,
+          nullptr,
           nullptr};
 }
 

@@ -86,9 +86,50 @@ ByteCode EncodeBytes(const float* values, const float* origin, int dimension, in
   return {scale, _mm512_reduce_add_ps(squares) * scale * scale, __builtin_sqrtf(_mm512_reduce_add_ps(errors))};
 }
 
+// Of what is at least 0 and may be too large by `off`, squared.
+__m512 SquareAtLeast(__m512 length, __m512 off) {
+  const __m512 least = _mm512_max_ps(_mm512_sub_ps(length, off), _mm512_setzero_ps());
+  return _mm512_mul_ps(least, least);
+}
+
+// By the triangle inequality in the space of the codes and outside it, see list_sketches.h.
+__m512 PanelBounds(const SketchedQuery& query, const SketchPanel& panel, const uint8_t* codes, int steps) {
+  __m512i even = _mm512_setzero_si512();
+  __m512i odd = _mm512_setzero_si512();
+  for (int s = 0; s < steps; s += 2) {
+    int32_t four[2];
+    __builtin_memcpy(four, query.codes + static_cast<int64_t>(4) * s, sizeof(four));
+    const uint8_t* step = codes + static_cast<int64_t>(s) * kSketchLanes * 4;
+    even = _mm512_dpbusd_epi32(even, _mm512_loadu_si512(step), _mm512_set1_epi32(four[0]));
+    odd = _mm512_dpbusd_epi32(odd, _mm512_loadu_si512(step + kSketchLanes * 4), _mm512_set1_epi32(four[1]));
+  }
+  constexpr int kAdded = 128;
+  const __m512i product = _mm512_sub_epi32(_mm512_add_epi32(even, odd), _mm512_set1_epi32(kAdded * query.code_sum));
+  const __m512 scales = _mm512_mul_ps(_mm512_loadu_ps(panel.scale), _mm512_set1_ps(2 * query.code.scale));
+  const __m512 norms = _mm512_add_ps(_mm512_loadu_ps(panel.squared_norm), _mm512_set1_ps(query.code.squared_norm));
+  constexpr float kRounding = 1e-6f;  // of the few operations here and in the norms
+  const __m512 squares =
+      _mm512_fnmadd_ps(scales, _mm512_cvtepi32_ps(product), _mm512_mul_ps(norms, _mm512_set1_ps(1 - kRounding)));
+  const __m512 off = _mm512_add_ps(_mm512_loadu_ps(panel.error), _mm512_set1_ps(query.error));
+  const __m512 inside = _mm512_sqrt_ps(_mm512_max_ps(squares, _mm512_setzero_ps()));
+  const __m512 outside = _mm512_abs_ps(_mm512_sub_ps(_mm512_loadu_ps(panel.rest), _mm512_set1_ps(query.rest)));
+  return _mm512_add_ps(SquareAtLeast(inside, off), SquareAtLeast(outside, off));
+}
+
+void SketchBounds(const SketchedQuery& query, const uint8_t* panels, int count, int steps, float* bounds) {
+  const int64_t panel_bytes = static_cast<int64_t>(sizeof(SketchPanel)) + int64_t{4} * kSketchLanes * steps;
+  for (int first = 0; first < count; first += kSketchLanes, panels += panel_bytes) {
+    SketchPanel panel;
+    __builtin_memcpy(&panel, panels, sizeof(panel));
+    const __m512 found = PanelBounds(query, panel, panels + sizeof(SketchPanel), steps);
+    _mm512_mask_storeu_ps(bounds + first, LanesAt(first, count), found);
+  }
+}
+
 constexpr Kernels WithBytes(Kernels kernels) {
   kernels.multiply_bytes = MultiplyBytes<kBytePanelRows>;
   kernels.encode_bytes = EncodeBytes;
+  kernels.sketch_bounds = SketchBounds;
   return kernels;
 }
 

@@ -23,7 +23,9 @@ from kith.errors import (
     InvalidArgument,
     KithError,
     NotFound,
+    PermissionDenied,
     ResourceExhausted,
+    Unauthenticated,
     Unavailable,
 )
 from kith.streams import BlockStream
@@ -71,11 +73,13 @@ __all__ = [
     "KithError",
     "LeftOut",
     "NotFound",
+    "PermissionDenied",
     "Progress",
     "Recipe",
     "ResourceExhausted",
     "SearchResult",
     "ServerInfo",
+    "Unauthenticated",
     "Unavailable",
     "aio",
 ]

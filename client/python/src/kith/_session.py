@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from typing import Any, Callable, Deque, Optional, Union
+from typing import Any, Callable, Deque, Optional, Tuple, Union
 
 from kith import _convert as convert
 from kith.errors import InvalidArgument, from_status
@@ -14,10 +14,17 @@ from kith.v1 import retrieval_pb2
 class Session:
     """One thread may make requests while another reads answers."""
 
-    def __init__(self, name: str, mode: str, params: retrieval_pb2.ExpandParams, budget: Optional[float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        mode: str,
+        params: retrieval_pb2.ExpandParams,
+        budget: Optional[float],
+        metadata: Tuple[Tuple[str, str], ...],
+    ) -> None:
         if mode not in ("expand", "search"):
             raise InvalidArgument(f"mode is {mode!r}; it must be expand or search", reason="BAD_PARAMETER")
-        convert.percent_encoded(name)  # says now what is wrong with it
+        self.metadata = metadata + convert.call_metadata(name)  # says now what is wrong with the name
         self.name = name
         self.method = "StreamExpand" if mode == "expand" else "StreamSearch"
         self._result: Callable[[Any, int], Union[ExpandResult, SearchResult]] = convert.search_result

@@ -17,6 +17,7 @@ import grpc.aio
 from kith import _channel, errors
 from kith import _convert as convert
 from kith import _operations as operations
+from kith._channel import PathLike
 from kith._convert import FloatArray
 from kith._operations import Deadline, OnProgress, Operation, Rpc
 from kith._session import Session
@@ -51,10 +52,20 @@ class Client:
         *,
         connect_timeout: float = 5.0,
         request_timeout: float = _channel.UNARY_TIMEOUT,
+        tls_ca: Optional[PathLike] = None,
+        tls_cert: Optional[PathLike] = None,
+        tls_key: Optional[PathLike] = None,
+        token: Optional[str] = None,
+        token_file: Optional[PathLike] = None,
     ) -> None:
         self.target = _channel.resolve_target(target)
         self._request_timeout = request_timeout
-        self._channel = grpc.aio.insecure_channel(self.target, options=_channel.channel_options(connect_timeout))
+        credentials, self._metadata = _channel.security(tls_ca, tls_cert, tls_key, token, token_file)
+        options = _channel.channel_options(connect_timeout)
+        if credentials is None:
+            self._channel = grpc.aio.insecure_channel(self.target, options=options)
+        else:
+            self._channel = grpc.aio.secure_channel(self.target, credentials, options=options)
         self._stubs = {
             "Retrieval": retrieval_pb2_grpc.RetrievalStub(self._channel),
             "Experiments": experiments_pb2_grpc.ExperimentsStub(self._channel),
@@ -140,7 +151,7 @@ class Client:
         params = convert.expand_params(
             convert.search_params(k, nprobe, k_factor), index_rate, weighting, alpha, include_query, unit_norm
         )
-        session = Session(name, mode, params, budget)
+        session = Session(name, mode, params, budget, self._metadata)
         method = getattr(self._stubs["Retrieval"], session.method)
         return BlockStream(self.target, method, session, self._any_time(timeout).of_request())
 
@@ -275,7 +286,8 @@ class Client:
         method = getattr(self._stubs[rpc.service], rpc.method)
         upload = _Upload(rpc.request) if rpc.uploads else None
         request = rpc.request if upload is None else upload.requests()
-        keywords = {"timeout": rpc.deadline.of_request(), "metadata": convert.call_metadata(rpc.experiment)}
+        metadata = self._metadata + convert.call_metadata(rpc.experiment)
+        keywords = {"timeout": rpc.deadline.of_request(), "metadata": metadata}
         try:
             call = method(request, **keywords)
             if rpc.on_answer is None:
@@ -334,7 +346,7 @@ class BlockStream:
         self._target = target
         self._session = session
         self._opened = False
-        self._call = method(timeout=timeout, metadata=convert.call_metadata(session.name))
+        self._call = method(timeout=timeout, metadata=session.metadata)
 
     async def write(self, frames: Any, sequence: Optional[int] = None) -> int:
         """Sends a block [n, d] and gives its number: `sequence`, or one more than the last. Raises where the stream is

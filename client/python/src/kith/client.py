@@ -13,6 +13,7 @@ import grpc
 from kith import _channel, errors
 from kith import _convert as convert
 from kith import _operations as operations
+from kith._channel import PathLike
 from kith._convert import FloatArray
 from kith._operations import Deadline, OnProgress, Operation, Rpc
 from kith._session import Session
@@ -52,6 +53,12 @@ class Client:
         target: "HOST:PORT"; None: the variable KITH_SERVER, else 127.0.0.1:50051. Without a port: 50051.
         connect_timeout: seconds that an attempt to connect may take.
         request_timeout: seconds for one request.
+        tls_ca: PEM file of the authorities that the server's certificate may be by, or "system" for this machine's;
+            with it, or with a certificate, the connection is by TLS. None: KITH_TLS_CA.
+        tls_cert, tls_key: PEM files of a certificate and its key for a server that asks for one. None: KITH_TLS_CERT,
+            KITH_TLS_KEY.
+        token: as kith token create prints it, or token_file, a file with it. None of them: the file KITH_TOKEN_FILE.
+            It goes in plain text where there is no TLS.
     """
 
     def __init__(
@@ -60,10 +67,20 @@ class Client:
         *,
         connect_timeout: float = 5.0,
         request_timeout: float = _channel.UNARY_TIMEOUT,
+        tls_ca: Optional[PathLike] = None,
+        tls_cert: Optional[PathLike] = None,
+        tls_key: Optional[PathLike] = None,
+        token: Optional[str] = None,
+        token_file: Optional[PathLike] = None,
     ) -> None:
         self.target = _channel.resolve_target(target)
         self._request_timeout = request_timeout
-        self._channel = grpc.insecure_channel(self.target, options=_channel.channel_options(connect_timeout))
+        credentials, self._metadata = _channel.security(tls_ca, tls_cert, tls_key, token, token_file)
+        options = _channel.channel_options(connect_timeout)
+        if credentials is None:
+            self._channel = grpc.insecure_channel(self.target, options=options)
+        else:
+            self._channel = grpc.secure_channel(self.target, credentials, options=options)
         self._stubs = {
             "Retrieval": retrieval_pb2_grpc.RetrievalStub(self._channel),
             "Experiments": experiments_pb2_grpc.ExperimentsStub(self._channel),
@@ -178,7 +195,7 @@ class Client:
         params = convert.expand_params(
             convert.search_params(k, nprobe, k_factor), index_rate, weighting, alpha, include_query, unit_norm
         )
-        session = Session(name, mode, params, budget)
+        session = Session(name, mode, params, budget, self._metadata)
         method = getattr(self._stubs["Retrieval"], session.method)
         return BlockStream(self.target, method, session, self._any_time(timeout).of_request())
 
@@ -366,7 +383,8 @@ class Client:
         method = getattr(self._stubs[rpc.service], rpc.method)
         upload = _Upload(rpc.request) if rpc.uploads else None
         request = rpc.request if upload is None else iter(upload)
-        keywords = {"timeout": rpc.deadline.of_request(), "metadata": convert.call_metadata(rpc.experiment)}
+        metadata = self._metadata + convert.call_metadata(rpc.experiment)
+        keywords = {"timeout": rpc.deadline.of_request(), "metadata": metadata}
         try:
             if rpc.on_answer is None and upload is None:
                 return self._open(method, request, keywords)

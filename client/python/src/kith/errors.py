@@ -19,7 +19,9 @@ __all__ = [
     "InvalidArgument",
     "KithError",
     "NotFound",
+    "PermissionDenied",
     "ResourceExhausted",
+    "Unauthenticated",
     "Unavailable",
 ]
 
@@ -80,7 +82,7 @@ class Aborted(KithError):
 
 
 class ResourceExhausted(KithError):
-    """A queue, a limit or the memory is full; `retry_after` says when to try again."""
+    """A queue, a limit or the memory is full, or calls come too fast; `retry_after` says when to try again."""
 
     code = "RESOURCE_EXHAUSTED"
 
@@ -101,6 +103,18 @@ class DataLoss(KithError):
     """The experiment's files on the server are damaged."""
 
     code = "DATA_LOSS"
+
+
+class Unauthenticated(KithError):
+    """The server wants a token, and there is none, or it is none of the server's."""
+
+    code = "UNAUTHENTICATED"
+
+
+class PermissionDenied(KithError):
+    """The token is not for this call or this experiment, whether there is such a one or not."""
+
+    code = "PERMISSION_DENIED"
 
 
 class Internal(KithError):
@@ -127,6 +141,8 @@ _BY_CODE: Dict[str, Type[KithError]] = {
         DeadlineExceeded,
         Unavailable,
         DataLoss,
+        Unauthenticated,
+        PermissionDenied,
         Internal,
         Cancelled,
     )

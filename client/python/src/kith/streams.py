@@ -34,8 +34,7 @@ class BlockStream:
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._requests.put(session.opening())
         self._closed = False
-        metadata = convert.call_metadata(session.name)
-        self._call = method(iter(self._requests.get, None), timeout=timeout, metadata=metadata)
+        self._call = method(iter(self._requests.get, None), timeout=timeout, metadata=session.metadata)
         self._call.add_callback(lambda: self._requests.put(None))  # gRPC's writing thread ends with the call
 
     def write(self, frames: Any, sequence: Optional[int] = None) -> int:

@@ -1,0 +1,82 @@
+#include "server/auth/rate_limits.h"
+
+#include <arpa/inet.h>
+
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
+
+namespace kith::auth {
+namespace {
+
+// Looking through all accounts is not for every call.
+constexpr std::chrono::seconds kForgetInterval(1);
+
+bool IsLimited(const config::Rates& rates) {
+  return rates.requests > 0 || rates.rows > 0 || rates.bytes > 0 || rates.streams > 0;
+}
+
+}  // namespace
+
+AccountTable::AccountTable(const config::Rates& rates, std::string whose, std::string key, size_t most)
+    : rates_(rates), whose_(std::move(whose)), key_(std::move(key)), most_(most), shared_(NewAccount()) {}
+
+std::shared_ptr<Account> AccountTable::Find(const std::string& name, TimePoint now) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (const auto found = accounts_.find(name); found != accounts_.end()) return found->second;
+  if (accounts_.size() >= most_) ForgetUnused(now);
+  if (accounts_.size() >= most_) return shared_;
+  return accounts_.emplace(name, NewAccount()).first->second;
+}
+
+size_t AccountTable::size() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return accounts_.size();
+}
+
+void AccountTable::ForgetUnused(TimePoint now) {
+  if (forgot_ != TimePoint() && now - forgot_ < kForgetInterval) return;
+  forgot_ = now;
+  // One that a call holds would be missing there, and found anew here.
+  absl::erase_if(accounts_,
+                 [now](auto& entry) { return entry.second.use_count() == 1 && entry.second->IsUnused(now); });
+}
+
+std::unique_ptr<RateLimits> RateLimits::Make(const config::Limits& limits, size_t most_kept) {
+  if (!IsLimited(limits.client) && !IsLimited(limits.experiment)) return nullptr;
+  std::unique_ptr<RateLimits> made(new RateLimits);
+  if (IsLimited(limits.client)) {
+    made->clients_ = std::make_unique<AccountTable>(limits.client, "this client", "limits.client", most_kept);
+  }
+  if (IsLimited(limits.experiment)) {
+    made->experiments_ =
+        std::make_unique<AccountTable>(limits.experiment, "this experiment", "limits.experiment", most_kept);
+  }
+  return made;
+}
+
+std::shared_ptr<Account> RateLimits::OfClient(const std::string& client, TimePoint now) {
+  return clients_ == nullptr ? nullptr : clients_->Find(client, now);
+}
+
+std::shared_ptr<Account> RateLimits::OfExperiment(const std::string& name, TimePoint now) {
+  return experiments_ == nullptr ? nullptr : experiments_->Find(name, now);
+}
+
+std::string ClientOf(absl::string_view peer) {
+  const absl::string_view host = peer.substr(0, peer.rfind(':'));
+  if (!absl::StartsWith(peer, "ipv6:")) return std::string(host);
+  std::string address = absl::StrReplaceAll(host.substr(5), {{"%5B", ""}, {"%5D", ""}, {"[", ""}, {"]", ""}});
+  address = address.substr(0, address.find('%'));  // a zone
+  in6_addr bytes{};
+  if (inet_pton(AF_INET6, address.c_str(), &bytes) != 1) return std::string(host);
+  if (IN6_IS_ADDR_V4MAPPED(&bytes)) return address;
+  std::memset(&bytes.s6_addr[8], 0, 8);
+  char text[INET6_ADDRSTRLEN] = {};
+  inet_ntop(AF_INET6, &bytes, text, sizeof(text));
+  return text;
+}
+
+}  // namespace kith::auth
