@@ -54,7 +54,7 @@ class Engine {
   void WatchDeadlines();
   // Whether there is one to be woken, which is then for the caller to do. With mutex_ held.
   bool ClaimSleeper();
-  void RunBatch(const std::vector<Slice>& batch);
+  void RunBatch(const std::vector<Slice>& batch, bool by_worker);
   void NoteTaken(const std::vector<Slice>& batch, TimePoint now) const;
 
   const std::function<void(int64_t rows)> on_batch_;

@@ -16,6 +16,8 @@
 
 namespace kith::rpc {
 
+class AnswerRoom;
+
 // What GetServerInfo tells besides what it looks up.
 struct ServerFacts {
   std::string version;
@@ -36,6 +38,7 @@ struct Context {
   std::shared_ptr<telemetry::Metrics> metrics;
   std::shared_ptr<telemetry::SlowLog> slow_log;
   ServerFacts facts;
+  AnswerRoom* answers = nullptr;  // the server's own
 };
 
 }  // namespace kith::rpc

@@ -8,7 +8,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/rpc/answer_room.h"
 #include "server/rpc/call_gate.h"
+#include "server/rpc/connections.h"
 #include "server/rpc/context.h"
 #include "server/rpc/experiments_service.h"
 #include "server/rpc/health_service.h"
@@ -44,14 +46,21 @@ class Server {
  private:
   Server(const Context& context, const Security& security);
 
+  Context WithAnswers(Context context) {
+    context.answers = &answers_;
+    return context;
+  }
+
   experiments::Registry* const registry_;
   experiments::Trainer* const trainer_;
   CallGate gate_;
+  AnswerRoom answers_;
   RetrievalService retrieval_;
   ExperimentsService experiments_;
   HealthService health_;
   ReflectionService reflection_;
   const std::shared_ptr<grpc::ServerCredentials> credentials_;
+  std::unique_ptr<Connections> connections_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };
