@@ -42,24 +42,25 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, co
                                                       const Security& security) {
   // Debian's absl looks for deadlocks at every lock that gRPC takes, which costs 2 to 3 % of a block.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  const config::Limits limits = context.limits->Get();
   std::unique_ptr<Server> server(new Server(context, security));
   google::protobuf::SetLogHandler(nullptr);  // it writes a line for whatever a client gets wrong in a message
   grpc::ServerBuilder builder;
   auto connections =
-      Connections::Listen(listen, ConnectionsPossible(context.limits.connections), server->credentials_, &builder);
+      Connections::Listen(listen, ConnectionsPossible(limits.connections), server->credentials_, &builder);
   if (!connections.ok()) return connections.status();
   server->connections_ = *std::move(connections);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMilliseconds);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, context.limits.streams + kCallsOfAConnection);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.streams + kCallsOfAConnection);
   // A client whose machine is gone must not hold its stream, or its upload, for ever.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   grpc::ResourceQuota buffers("kithd");
-  buffers.Resize(static_cast<size_t>(context.limits->Get().message_buffers));
+  buffers.Resize(static_cast<size_t>(limits.message_buffers));
   builder.SetResourceQuota(buffers);
-  builder.SetMaxReceiveMessageSize(context.limits->Get().message_bytes);
+  builder.SetMaxReceiveMessageSize(limits.message_bytes);
   builder.SetMaxSendMessageSize(-1);  // what was asked for is sent
   builder.RegisterService(&server->retrieval_);
   builder.RegisterService(&server->experiments_);
