@@ -39,7 +39,8 @@ if ! has_libfuzzer; then
   say "left out: needs clang with libFuzzer and OpenMP (apt-get install clang libclang-rt-14-dev libomp-dev)"
   exit 77
 fi
-cmake --preset fuzz >"$BUILD.log" 2>&1 || { cat "$BUILD.log" >&2 && exit 1; }
+mkdir -p "$BUILD"
+cmake --preset fuzz >"$BUILD/configure.log" 2>&1 || { cat "$BUILD/configure.log" >&2 && exit 1; }
 cmake --build --preset fuzz --target "${targets[@]/#/fuzz_}"
 
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
