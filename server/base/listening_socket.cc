@@ -26,8 +26,8 @@ constexpr int kPauseMilliseconds = 50;
 
 absl::Status CannotListen(const std::string& host, int port, const char* why) {
   return Error(absl::StatusCode::kUnavailable, Reason::kInternal,
-               absl::StrCat("cannot listen on ", host.find(':') == std::string::npos ? host : "[" + host + "]", ":", port,
-                            ": ", why));
+               absl::StrCat("cannot listen on ", host.find(':') == std::string::npos ? host : "[" + host + "]", ":",
+                            port, ": ", why));
 }
 
 int PortOf(int socket) {
