@@ -88,7 +88,7 @@ template <typename Request, typename Response>
 void ProgressCall<Request, Response>::OnReadDone(bool ok) {
   this->context_.pool->Run([this, ok] {
     const absl::Status status = Guarded([&] {
-      if (const absl::Status good = this->pass().Check(); !good.ok()) return good;
+      if (absl::Status good = this->pass().Check(); !good.ok()) return good;
       if (ok) {
         const auth::Cost cost = CostOf(request_, /*requests=*/0);  // Take may take the request's content
         absl::Status taken = Take(request_);

@@ -38,8 +38,7 @@ class UploadCall : public GatedCall<grpc::ServerReadReactor<Request>> {
     }
     context_.pool->Run([this] {
       const absl::Status status = Guarded([&] {
-        const absl::Status good = this->pass().Check();
-        if (!good.ok()) return good;
+        if (absl::Status good = this->pass().Check(); !good.ok()) return good;
         absl::Status taken = Take(request_);
         this->pass().Owe(CostOf(request_, /*requests=*/0));
         return taken;

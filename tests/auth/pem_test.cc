@@ -27,7 +27,7 @@ class PemTest : public ::testing::Test {
     EXPECT_THAT(std::string(status.message()), Not(HasSubstr("BEGIN")));
   }
   std::string Write(const std::string& name, const std::string& text) const {
-    const std::string path = made_.folder() + "/" + name;
+    std::string path = made_.folder() + "/" + name;
     std::ofstream(path) << text;
     return path;
   }

@@ -1,8 +1,8 @@
 // Tokens and TLS with the real programs.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <string>

@@ -58,8 +58,8 @@ class SecurityTest : public ::testing::Test {
   // The status by TLS; 0 where there was no connection. `client` may be null.
   int AskByTls(const std::string& path, const testing::Identity* client = nullptr, const std::string& ca = "") const {
     const auto ask = [&](auto&& asker) {
-      asker.set_ca_cert_path((ca.empty() ? made_.ca() : ca).c_str());
-      const auto answer = asker.Get(path.c_str());
+      asker.set_ca_cert_path(ca.empty() ? made_.ca() : ca);
+      const auto answer = asker.Get(path);
       return answer ? answer->status : 0;
     };
     const int port = server_->port();

@@ -94,7 +94,7 @@ Identity Certificates::Make(const std::string& name, Validity validity) const {
   AddExtension(cert.get(), issuer, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
   AddExtension(cert.get(), issuer, NID_ext_key_usage, "serverAuth,clientAuth");
   Sign(cert.get(), issuer, authority_->key.get());
-  const Identity made{folder_ + "/" + name + ".cert.pem", folder_ + "/" + name + ".key.pem"};
+  Identity made{folder_ + "/" + name + ".cert.pem", folder_ + "/" + name + ".key.pem"};
   Write(made.key,
         [&](FILE* file) { return PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr); });
   Write(made.cert, [&](FILE* file) { return PEM_write_X509(file, cert.get()); });

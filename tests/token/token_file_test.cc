@@ -94,16 +94,17 @@ TEST_F(TokenFileTest, ALinkStaysALink) {
 }
 
 TEST_F(TokenFileTest, ManyAtOnceLoseNothing) {
-  constexpr int kThreads = 8;
-  constexpr int kEach = 5;
+  constexpr size_t kThreads = 8;
+  constexpr size_t kEach = 5;
   std::vector<std::thread> threads;
-  for (int i = 0; i < kThreads; ++i) {
+  threads.reserve(kThreads);
+  for (size_t i = 0; i < kThreads; ++i) {
     threads.emplace_back([this] {
-      for (int j = 0; j < kEach; ++j) EXPECT_TRUE(AddEntry(path_, MakeEntry()).ok());
+      for (size_t j = 0; j < kEach; ++j) EXPECT_TRUE(AddEntry(path_, MakeEntry()).ok());
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(ReadEntries(path_)->size(), size_t{kThreads * kEach});
+  EXPECT_EQ(ReadEntries(path_)->size(), kThreads * kEach);
 }
 
 TEST_F(TokenFileTest, DamageNamesTheLineAndIsNotWrittenOver) {
