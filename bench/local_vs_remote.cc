@@ -38,6 +38,7 @@ constexpr Group kGroups[] = {
     {"cpu", ServerCpuRows, true, "the server's processor time for a row, 64 clients"},
     {"memory", MemoryRows, true, "memory of a loaded voice"},
     {"streams", RealTimeRows, false, "1,000 real-time streams over 8 voices, one core for the server"},
+    {"overload", OverloadRows, false, "more blocks than the server can search, and one client that floods it"},
     {"idle-streams", IdleStreamRows, false, "10,000 idle streams"},
     {"beside-adds", BesideAddRows, false, "searches beside additions"},
     {"beside-train", BesideTrainRows, false, "searches beside a training of 100,000 rows"},

@@ -20,6 +20,7 @@ find_package(OpenMP REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)  # only prometheus-cpp::core is used
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(httplib REQUIRED IMPORTED_TARGET cpp-httplib)  # with the definitions that the library was built with
+pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 include(Faiss)
 if(KITH_BUILD_TESTS)
   find_package(GTest REQUIRED)

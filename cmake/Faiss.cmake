@@ -17,6 +17,10 @@ add_library(kith_faiss INTERFACE)
 add_library(kith::faiss ALIAS kith_faiss)
 if(KITH_FAISS STREQUAL "bundled")
   message(STATUS "faiss: from the cache, else compiled now (some minutes, once)")
+  # CMake puts its own compiler into CXX. Fuzzing takes clang for Kith alone.
+  if(KITH_FUZZ)
+    set(ENV{CXX} c++)
+  endif()
   execute_process(
     COMMAND ${PROJECT_SOURCE_DIR}/scripts/build_faiss.sh
     OUTPUT_VARIABLE faiss_folder OUTPUT_STRIP_TRAILING_WHITESPACE

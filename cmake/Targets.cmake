@@ -2,9 +2,15 @@
 
 add_library(kith_options INTERFACE)
 target_compile_options(kith_options INTERFACE -Wall -Wextra -Wpedantic)
+include(Hardening)
+target_link_libraries(kith_options INTERFACE kith_hardening)
 if(KITH_SANITIZE)
   target_compile_options(kith_options INTERFACE -fsanitize=${KITH_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(kith_options INTERFACE -fsanitize=${KITH_SANITIZE})
+endif()
+
+if(KITH_FUZZ)
+  target_compile_options(kith_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 # kith_library(NAME SOURCES file... [LINK target...]): the library kith_NAME, alias kith::NAME. Includes start at the

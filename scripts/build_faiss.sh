@@ -51,14 +51,16 @@ fetch_source() {  # $1: an empty folder; leaves faiss-$VERSION in it
 }
 
 build_level() {  # $1: source, $2: build folder, $3: march or -, $4: where the library goes
-  local flags="$FLAGS"
+  local flags="$FLAGS" launcher=()
   [[ "$3" == - ]] || flags+=" -march=$3"
-  cmake -S "$1" -B "$2" -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_COMPILER="$COMPILER" -DCMAKE_CXX_FLAGS="$flags" \
+  ! command -v ccache >/dev/null || launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  cmake -S "$1" -B "$2" -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_COMPILER="$COMPILER" "${launcher[@]}" \
+    -DCMAKE_CXX_FLAGS="$flags" \
     -DCMAKE_CXX_VISIBILITY_PRESET=default -DBUILD_SHARED_LIBS=ON -DBUILD_TESTING=OFF \
     -DFAISS_ENABLE_GPU=OFF -DFAISS_ENABLE_PYTHON=OFF \
     -DBLAS_LIBRARIES="$BLAS/libopenblas.so" -DLAPACK_LIBRARIES="$BLAS/libopenblas.so" \
     -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON -DCMAKE_INSTALL_RPATH="$BLAS" >&2
-  cmake --build "$2" --target faiss >&2
+  CCACHE_BASEDIR="$(dirname "$1")" CCACHE_NOHASHDIR=1 cmake --build "$2" --target faiss >&2
   mkdir -p "$4"
   cp "$2/faiss/libfaiss.so" "$4/"
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs what building Kith needs on Debian 12, as root or through sudo. Quick and silent where nothing is missing.
+# Installs what building and testing Kith needs on Debian 12, as root or through sudo. Quick and silent where nothing is
+# missing.
 #
 # Usage: scripts/setup.sh [--build]
 #
-#   --build   leave out the browser and the Prometheus that some tests run
+#   --build   only what the programs are built with
 set -euo pipefail
 
 PACKAGES=(
@@ -11,20 +12,17 @@ PACKAGES=(
   ca-certificates ccache cmake dpkg-dev g++ ninja-build pkg-config protobuf-compiler protobuf-compiler-grpc
   # libraries
   libarchive-dev libcli11-dev libcpp-httplib-dev libgrpc++-dev libopenblas-openmp-dev libprotobuf-dev libspdlog-dev
-  libsqlite3-dev libssl-dev libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev
+  libsqlite3-dev libssl-dev libsystemd-dev libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev
+)
+readonly PACKAGES_OF_TESTS=(
   # tests and benchmarks
   libbenchmark-dev libgmock-dev libgtest-dev
   # the Python package and its tests (client/python, tests/python)
   mypy python3-faiss python3-grpcio python3-numpy python3-pip python3-protobuf python3-pytest python3-setuptools
   python3-venv python3-wheel
+  # the tests of the status page (tests/page)
+  chromium fonts-dejavu-core
 )
-
-# The tests of the status page (tests/page). Node.js that somebody installed from elsewhere brings npm with it, and
-# Debian's npm would not go with that.
-add_browser() {
-  PACKAGES+=(chromium fonts-dejavu-core)
-  command -v npm >/dev/null || PACKAGES+=(nodejs npm)
-}
 
 say() { echo "setup: $*" >&2; }
 
@@ -79,12 +77,16 @@ fetch_prometheus() {
 
 main() {
   require_debian_12
-  local missing build_only=false
-  [[ "${1:-}" != --build ]] || build_only=true
-  $build_only || add_browser
+  local missing tests=true
+  [[ "${1:-}" != --build ]] || tests=false
+  if [[ "$tests" == true ]]; then
+    PACKAGES+=("${PACKAGES_OF_TESTS[@]}")
+    # Node.js that somebody installed from elsewhere brings npm with it, and Debian's npm would not go with that.
+    command -v npm >/dev/null || PACKAGES+=(nodejs npm)
+  fi
   mapfile -t missing < <(missing_packages)
   ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
-  $build_only || fetch_prometheus
+  [[ "$tests" == false ]] || fetch_prometheus
 }
 
 main "$@"

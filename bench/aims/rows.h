@@ -27,6 +27,9 @@ void TrainingRows(Stage& stage, Report& report);
 void ServerCpuRows(Stage& stage, Report& report);  // 64 clients at once
 void RealTimeRows(Stage& stage, Report& report);   // 1,000 streams in real time, one core for the server
 
+// overload_rows.cc
+void OverloadRows(Stage& stage, Report& report);  // up to three times what fits, and one client that floods
+
 // idle_stream_rows.cc
 void IdleStreamRows(Stage& stage, Report& report);
 

@@ -2,6 +2,7 @@
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "client/cpp/percent_encode.h"
 
 namespace kith::client {
@@ -36,6 +37,12 @@ CallContext::~CallContext() {
 
 absl::Time DeadlineOf(const CallOptions& call) {
   return call.timeout ? absl::Now() + *call.timeout : absl::InfiniteFuture();
+}
+
+absl::Status OfServer(absl::Status status, const std::string& target, const Cancellation* cancellation) {
+  const bool ours = cancellation != nullptr && cancellation->cancelled();
+  if (!absl::IsCancelled(status) || ours) return status;
+  return absl::UnavailableError(absl::StrCat("the server at ", target, " called the call off; it may be stopping"));
 }
 
 bool WaitBeforeRetry(const absl::Status& status, int attempt, absl::Time deadline, const Cancellation* cancellation) {

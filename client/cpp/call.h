@@ -36,17 +36,23 @@ class CallContext {
 // When a call must be over: its own timeout counted from now, else never.
 absl::Time DeadlineOf(const CallOptions& call);
 
+// A server that stops calls off what just came in. To who did not cancel it himself that is a broken connection.
+absl::Status OfServer(absl::Status status, const std::string& target, const Cancellation* cancellation);
+
 // Whether a failed attempt may be made again now; waits as long as the server asked for, or a short backoff. False past
 // the deadline, when cancelled, or for errors that do not pass by themselves.
 bool WaitBeforeRetry(const absl::Status& status, int attempt, absl::Time deadline, const Cancellation* cancellation);
 
 // Runs attempt() -> absl::Status, connected, and up to twice more while the connection breaks or the server is
-// draining. For calls that may be repeated without harm.
+// draining; each time it waits for it to be back, for connect_timeout at most. For calls that may be repeated without
+// harm.
 template <typename Attempt>
 absl::Status WithRetries(Connection& connection, absl::Time deadline, const CallOptions& call, Attempt attempt) {
   for (int number = 0;; ++number) {
-    if (absl::Status ready = connection.WaitUntilReady(deadline, call.cancellation); !ready.ok()) return ready;
-    absl::Status status = attempt();
+    const absl::Status ready = number == 0 ? connection.WaitUntilReady(deadline, call.cancellation)
+                                           : connection.WaitUntilBack(deadline, call.cancellation);
+    if (!ready.ok()) return ready;
+    const absl::Status status = OfServer(attempt(), connection.target(), call.cancellation);
     if (status.ok() || !WaitBeforeRetry(status, number, deadline, call.cancellation)) return status;
   }
 }

@@ -90,7 +90,7 @@ struct TuneOptions {
 
 // Thread-safe. Keeps one connection, shared with its streams and with no other Client. Nothing is connected before the
 // first call. Search, Expand, Add, List, Get, Load, Unload, Pin, Unpin, Generations and GetServerInfo are tried again
-// when the connection breaks under them.
+// when the connection breaks under them or the server drains, once it is back within connect_timeout.
 class Client {
  public:
   explicit Client(ClientOptions options = {});

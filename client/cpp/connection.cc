@@ -13,7 +13,9 @@
 namespace kith::client {
 namespace {
 
-constexpr absl::Duration kMaxBackoff = absl::Seconds(1);
+// Short, so that a client is back soon after a restart of the server: what it waits here is sound that passes
+// unchanged.
+constexpr absl::Duration kMaxBackoff = absl::Milliseconds(200);
 constexpr absl::Duration kPollInterval = absl::Milliseconds(50);  // how soon a cancellation is seen
 
 // 5 minutes is the shortest keepalive that every gRPC server takes without being told to; it also makes the kernel give
@@ -78,13 +80,22 @@ absl::Status Connection::NotReached(const std::string& why) const {
 }
 
 absl::Status Connection::WaitUntilReady(absl::Time deadline, const Cancellation* cancellation) {
+  return Wait(deadline, cancellation, /*through_failures=*/false);
+}
+
+absl::Status Connection::WaitUntilBack(absl::Time deadline, const Cancellation* cancellation) {
+  return Wait(deadline, cancellation, /*through_failures=*/true);
+}
+
+absl::Status Connection::Wait(absl::Time deadline, const Cancellation* cancellation, bool through_failures) {
   if (!options_status_.ok()) return options_status_;
   grpc_connectivity_state state = channel_->GetState(/*try_to_connect=*/true);
   if (state == GRPC_CHANNEL_READY) return absl::OkStatus();
 
   // A channel whose last attempt failed waits before the next one; that one decides.
   const bool failed_before = state == GRPC_CHANNEL_TRANSIENT_FAILURE;
-  const absl::Duration patience = failed_before ? std::min(connect_timeout_, 2 * kMaxBackoff) : connect_timeout_;
+  const absl::Duration patience =
+      failed_before && !through_failures ? std::min(connect_timeout_, 2 * kMaxBackoff) : connect_timeout_;
   const absl::Time until = std::min(deadline, absl::Now() + patience);
   while (true) {
     if (cancellation != nullptr && cancellation->cancelled()) return absl::CancelledError("cancelled");
@@ -93,7 +104,8 @@ absl::Status Connection::WaitUntilReady(absl::Time deadline, const Cancellation*
     channel_->WaitForStateChange(state, absl::ToChronoTime(std::min(until, now + kPollInterval)));
     state = channel_->GetState(true);
     if (state == GRPC_CHANNEL_READY) return absl::OkStatus();
-    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE && !failed_before) return NotReached("connection failed");
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE && !failed_before && !through_failures)
+      return NotReached("connection failed");
   }
 }
 

@@ -32,6 +32,9 @@ class Connection {
   // (or `deadline`), and as soon as an attempt has failed; CANCELLED.
   absl::Status WaitUntilReady(absl::Time deadline, const Cancellation* cancellation);
 
+  // The same for a server that was there a moment ago and may be starting again: attempts that fail do not end it.
+  absl::Status WaitUntilBack(absl::Time deadline, const Cancellation* cancellation);
+
   const std::string& target() const { return target_; }
   // The metadata `authorization`; empty where there is no token.
   const std::string& authorization() const { return authorization_; }
@@ -42,6 +45,7 @@ class Connection {
  private:
   Connection(const ClientOptions& options,
              const absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>& credentials);
+  absl::Status Wait(absl::Time deadline, const Cancellation* cancellation, bool through_failures);
   absl::Status NotReached(const std::string& why) const;
 
   const std::string target_;

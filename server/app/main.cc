@@ -15,9 +15,11 @@
 #include "server/app/grpc_log.h"
 #include "server/app/observe.h"
 #include "server/app/options.h"
+#include "server/app/reload.h"
 #include "server/app/security.h"
 #include "server/app/signals.h"
 #include "server/app/status_page.h"
+#include "server/app/supervisor.h"
 #include "server/base/clock.h"
 #include "server/base/cores.h"
 #include "server/base/memory.h"
@@ -41,11 +43,11 @@ namespace {
 constexpr int kPoolThreads = 4;
 constexpr int kStorageThreads = 4;
 
-// How long running calls, and a training that is being saved, have at a drain.
-constexpr std::chrono::seconds kPatience(25);
-
-// How long trainings have beyond that to come to where they can stop.
+// How long trainings have beyond drain_seconds to come to where they can stop.
 constexpr std::chrono::seconds kTrainerPatience(2);
+
+// In which gRPC has to answer this process itself, or systemd's watchdog is not fed.
+constexpr std::chrono::seconds kAnswerPatience(10);
 
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
 
@@ -144,7 +146,34 @@ experiments::TrainerOptions TrainingOptions(const config::Config& config, int co
   _exit(0);
 }
 
-absl::Status Serve(const config::Config& config, const Security& security, const StopSignals& signals) {
+// Serves until a signal to stop comes, and reads the configuration again at each SIGHUP.
+int WaitForStop(const Signals& signals, const rpc::Server& server, Reload* reload) {
+  const std::string status = "listening on " + server.address();
+  TellReady(status);
+  const auto watchdog = WatchdogInterval();
+  while (true) {
+    const int signal = watchdog ? signals.WaitFor(*watchdog) : signals.Wait();
+    if (signal == 0) {
+      if (server.Answers(kAnswerPatience)) TellAlive();
+    } else if (signal == SIGHUP && reload->possible()) {
+      TellReloading();
+      reload->Run();
+      TellReady(status);
+    } else {
+      return signal;
+    }
+  }
+}
+
+void Drain(rpc::Server* server, experiments::Trainer* trainer, std::chrono::seconds patience) {
+  const TimePoint start = Clock::now();
+  server->Drain(patience);
+  if (!trainer->WaitUntilIdle(Clock::now() + kTrainerPatience, start + patience)) LeaveTrainingBehind();
+  spdlog::info("drained in {:.2f} s", SecondsSince(start));
+}
+
+absl::Status Serve(const Options& options, const Security& security, const Signals& signals) {
+  const config::Config& config = options.config;
   const int cores = UsableCores();
   const int search_threads = config.search.threads > 0 ? config.search.threads : cores;
   const absl::Time started = absl::Now();
@@ -185,9 +214,10 @@ absl::Status Serve(const config::Config& config, const Security& security, const
                               security.http());
   if (!http.ok()) return http.status();
   const auto slow_log = std::make_shared<telemetry::SlowLog>(std::chrono::milliseconds(config.log.slow_ms));
-  const rpc::Context context{config.limits, store->get(), registry->get(),
-                             &trainer,      &engine,      &pool,
-                             metrics,       slow_log,     {KITH_VERSION, search_threads, started}};
+  config::LiveLimits limits(config.limits);
+  const rpc::Context context{&limits,  store->get(), registry->get(),
+                             &trainer, &engine,      &pool,
+                             metrics,  slow_log,     {KITH_VERSION, search_threads, started}};
   auto server = rpc::Server::Start(context, config.listen, security.rpc());
   if (!server.ok()) return server.status();
   ready = true;
@@ -195,14 +225,20 @@ absl::Status Serve(const config::Config& config, const Security& security, const
   std::fflush(stdout);
   spdlog::info("listening on {}", (*server)->address());
 
-  const int signal = signals.Wait();
+  Reload reload(options.file, options.overrides, config, [&](const config::Config& now) {
+    limits.Set(now.limits);
+    (*registry)->SetMaxExperiments(now.limits.experiments);
+    engine.SetQueueRows(now.search.queue_rows);
+    budget.SetLimit(now.memory.budget.Of(UsableMemory()));
+    folding.SetThresholds(now.storage.fold_rows, now.storage.fold_bytes);
+    telemetry::SetLogLevel(now.log.level).IgnoreError();  // the configuration has checked it
+  });
+  const int signal = WaitForStop(signals, **server, &reload);
   signals.StopAtOnceFromNowOn();
+  TellStopping();
   spdlog::info("signal {}: draining", signal);
   ready = false;
-  const TimePoint start = Clock::now();
-  (*server)->Drain(kPatience);
-  if (!trainer.WaitUntilIdle(Clock::now() + kTrainerPatience, start + kPatience)) LeaveTrainingBehind();
-  spdlog::info("drained");
+  Drain(server->get(), &trainer, std::chrono::seconds(reload.running().drain_seconds));
   return absl::OkStatus();
 }
 
@@ -212,7 +248,7 @@ int Main(int argc, char** argv) {
     return experiments::ReadIndexFile(argv[2], argv[3], argv[4]);
   }
   ConfigureAllocator();
-  const StopSignals signals;
+  const Signals signals;
   const ParsedOptions parsed = ParseOptions(argc, argv);
   if (!parsed.options) return parsed.exit_code;
   const config::Config& config = parsed.options->config;
@@ -231,7 +267,7 @@ int Main(int argc, char** argv) {
     return 2;
   }
   LogWhatGrpcSays();
-  const absl::Status status = Serve(config, **security, signals);
+  const absl::Status status = Serve(*parsed.options, **security, signals);
   if (status.ok()) return 0;
   spdlog::error("{}", Text(status));
   return 1;

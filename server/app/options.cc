@@ -49,7 +49,9 @@ ParsedOptions ParseOptions(int argc, char** argv) {
   app.set_version_flag("--version", "kithd " KITH_VERSION);
   app.footer(
       "Flags override the file. Prints 'listening on HOST:PORT' once it serves; logs go to stderr.\n"
-      "SIGTERM or SIGINT drains and exits 0; a second one stops at once.\n"
+      "SIGTERM or SIGINT drains and exits 0; a second one stops at once. SIGHUP reads the file again and takes on "
+      "what\n"
+      "can change while it serves, which the log tells; without --config it is as SIGTERM.\n"
       "Exit codes: 0 after a drain, or where --check finds no fault; 2 for a wrong command line or configuration; 1 "
       "for\n"
       "any other failure, faults that --check finds included.");
@@ -61,8 +63,9 @@ ParsedOptions ParseOptions(int argc, char** argv) {
 
   absl::StatusOr<config::Config> config = file.empty() ? config::Config() : config::Load(file);
   if (config.ok()) {
-    config = config::WithOverrides(*std::move(config), {Given(listen_flag, listen), Given(data_dir_flag, data_dir),
-                                                        Given(log_level_flag, log_level), InsecureByEnvironment()});
+    options.overrides = {Given(listen_flag, listen), Given(data_dir_flag, data_dir), Given(log_level_flag, log_level),
+                         InsecureByEnvironment()};
+    config = config::WithOverrides(*std::move(config), options.overrides);
   }
   if (config.ok()) {
     if (const absl::Status status = config::CheckExposure(*config); !status.ok()) config = status;
@@ -72,6 +75,7 @@ ParsedOptions ParseOptions(int argc, char** argv) {
     return {std::nullopt, kBadConfiguration};
   }
   options.config = *std::move(config);
+  options.file = file;
   return {std::move(options), 0};
 }
 

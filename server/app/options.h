@@ -10,6 +10,8 @@ namespace kith::app {
 
 struct Options {
   config::Config config;
+  std::string file;  // --config; empty: none
+  config::Overrides overrides;
   bool check_config = false;         // only check the configuration
   std::optional<std::string> check;  // only verify this data folder
 };

@@ -2,34 +2,40 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <thread>
 
 namespace kith::app {
 
-StopSignals::StopSignals() {
-  sigemptyset(&signals_);
-  sigaddset(&signals_, SIGTERM);
-  sigaddset(&signals_, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+Signals::Signals() {
+  sigemptyset(&stop_);
+  sigaddset(&stop_, SIGTERM);
+  sigaddset(&stop_, SIGINT);
+  all_ = stop_;
+  sigaddset(&all_, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &all_, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGCHLD, SIG_DFL);  // ignored, as a supervisor may leave it, it would take the ends of our processes away
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is a failed write, not the end of the process
 }
 
-int StopSignals::Wait() const {
+int Signals::Wait() const {
   int signal = 0;
-  sigwait(&signals_, &signal);
+  sigwait(&all_, &signal);
   return signal;
 }
 
-bool StopSignals::Came() const {
-  sigset_t pending;
-  sigpending(&pending);
-  return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
+int Signals::WaitFor(std::chrono::microseconds time) const {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
+  timespec timeout{};
+  timeout.tv_sec = seconds.count();
+  timeout.tv_nsec = std::chrono::nanoseconds(time - seconds).count();
+  const int signal = sigtimedwait(&all_, nullptr, &timeout);
+  return signal > 0 ? signal : 0;
 }
 
-void StopSignals::StopAtOnceFromNowOn() const {
-  std::thread([signals = signals_] {
+void Signals::StopAtOnceFromNowOn() const {
+  std::thread([signals = stop_] {
     int signal = 0;
     sigwait(&signals, &signal);
     _exit(1);

@@ -1,26 +1,27 @@
-// SIGTERM and SIGINT, waited for instead of handled.
+// The signals that kithd heeds, waited for instead of handled.
 #pragma once
 
+#include <chrono>
 #include <csignal>
 
 namespace kith::app {
 
 // Made before any other thread, which then all leave these signals to Wait.
-class StopSignals {
+class Signals {
  public:
-  StopSignals();
+  Signals();
 
-  // Returns the signal that came.
+  // Waits for SIGTERM, SIGINT or SIGHUP, and gives which one came.
   int Wait() const;
+  // The same, but gives 0 where none comes within `time`.
+  int WaitFor(std::chrono::microseconds time) const;
 
-  // Whether one has come; Wait returns it then.
-  bool Came() const;
-
-  // From now on a stop signal ends the process at once.
+  // From now on SIGTERM or SIGINT ends the process at once.
   void StopAtOnceFromNowOn() const;
 
  private:
-  sigset_t signals_;
+  sigset_t stop_;
+  sigset_t all_;
 };
 
 }  // namespace kith::app

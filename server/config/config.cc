@@ -1,5 +1,6 @@
 #include "server/config/config.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -21,6 +22,32 @@
 namespace kith::config {
 namespace {
 
+// Notes where documents start.
+class DocumentStarts final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { last = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+  YAML::Mark last;
+};
+
+// Where there is one. Not by YAML::LoadAll: what can start no document, such as a comma, is the start of one document
+// after the other to yaml-cpp, without end.
+std::optional<YAML::Mark> SecondDocument(const std::string& text) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  DocumentStarts starts;
+  if (parser.HandleNextDocument(starts) && parser.HandleNextDocument(starts)) return starts.last;
+  return std::nullopt;
+}
+
 // Goes through one file and fills a Config. Descends into known sections only, so that an alias to its own ancestor
 // ends the walk like any unknown key.
 class Reader {
@@ -28,14 +55,13 @@ class Reader {
   explicit Reader(absl::string_view file_name) : file_name_(file_name) {}
 
   absl::StatusOr<Config> Read(const std::string& text) {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() > 1) {
-      return Bad(documents[1].Mark(), "a second YAML document; a configuration is one document");
+    if (const auto second = SecondDocument(text)) {
+      return Bad(*second, "a second YAML document; a configuration is one document");
     }
-    if (documents.empty() || documents[0].IsNull()) return config_;
-    if (!documents[0].IsMap())
-      return Bad(documents[0].Mark(), "keys and values are expected, such as 'listen: HOST:PORT'");
-    if (absl::Status status = ReadSection(documents[0], ""); !status.ok()) return status;
+    const YAML::Node document = YAML::Load(text);
+    if (document.IsNull()) return config_;
+    if (!document.IsMap()) return Bad(document.Mark(), "keys and values are expected, such as 'listen: HOST:PORT'");
+    if (absl::Status status = ReadSection(document, ""); !status.ok()) return status;
     for (const Rule& rule : Rules()) {
       if (const absl::Status status = rule.check(config_); !status.ok()) {
         return BadAt(LineOfAny(rule.keys), status.message());

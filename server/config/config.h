@@ -28,11 +28,14 @@ struct Limits {
   int k = 1024;     // neighbours per row
   int rows = 8192;  // of one Search or Expand message
   int message_bytes = 16 * 1024 * 1024;
-  int streams = 1024;                       // open at once
-  int experiments = 1024;                   // that may exist
-  int64_t import_bytes = int64_t{4} << 30;  // of an index file that is imported, and of the vectors in it
-  Rates client = {};                        // of each
-  Rates experiment = {};                    // of all clients of one together
+  int streams = 1024;                          // open at once
+  int connections = 16'384;                    // at once; fewer where the process may not have so many open files
+  int experiments = 1024;                      // that may exist
+  int64_t answer_bytes = int64_t{1} << 30;     // of Search and Expand, being made or not taken yet
+  int64_t message_buffers = int64_t{1} << 30;  // bytes that gRPC may hold of messages that have come in part
+  int64_t import_bytes = int64_t{4} << 30;     // of an index file that is imported, and of the vectors in it
+  Rates client = {};                           // of each
+  Rates experiment = {};                       // of all clients of one together
 };
 
 struct Search {
@@ -106,6 +109,7 @@ struct Log {
 struct Config {
   std::string listen = "127.0.0.1:50051";
   std::string data_dir = "kith-data";  // relative to the working folder of the process
+  int drain_seconds = 25;              // that running calls have at the end
   Limits limits;
   Search search;
   Training training;

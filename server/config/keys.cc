@@ -24,7 +24,8 @@ constexpr int kMaxThreads = 1024;
 constexpr int kMaxRows = 1'000'000'000;
 constexpr int64_t kMinImportBytes = int64_t{1} << 20;
 constexpr int64_t kMaxImportBytes = int64_t{256} << 30;
-constexpr int64_t kMaxFoldBytes = int64_t{1} << 40;
+constexpr int64_t kLeastRoom = int64_t{64} << 20;
+constexpr int64_t kTebibyte = int64_t{1} << 40;
 
 // Field: a function from Config& to the integer it means.
 template <typename Field, typename Number>
@@ -36,6 +37,20 @@ Setter Whole(Field field, Number least, Number most) {
                    absl::StrCat("'", value, "' is not a whole number from ", least, " to ", most));
     }
     field(config) = number;
+    return absl::OkStatus();
+  };
+}
+
+// Bytes, 1TiB of them at most; `range` is for the message.
+template <typename Field>
+Setter Bytes(Field field, int64_t least, const char* range) {
+  return [=](absl::string_view value, Config& config) {
+    const absl::StatusOr<int64_t> bytes = ParseBytes(value);
+    if (!bytes.ok()) return bytes.status();
+    if (*bytes < least || *bytes > kTebibyte) {
+      return Error(Reason::kBadParameter, absl::StrCat("'", value, "' is out of range; ", range));
+    }
+    field(config) = *bytes;
     return absl::OkStatus();
   };
 }
@@ -112,16 +127,6 @@ absl::Status AddPreloaded(absl::string_view value, Config& config) {
   return absl::OkStatus();
 }
 
-absl::Status SetFoldBytes(absl::string_view value, Config& config) {
-  const absl::StatusOr<int64_t> bytes = ParseBytes(value);
-  if (!bytes.ok()) return bytes.status();
-  if (*bytes < 1 || *bytes > kMaxFoldBytes) {
-    return Error(Reason::kBadParameter, absl::StrCat("'", value, "' is out of range; 1 to 1TiB"));
-  }
-  config.storage.fold_bytes = *bytes;
-  return absl::OkStatus();
-}
-
 // So many a second; 0 for any number.
 template <typename Field>
 Key RateKey(std::string name, Field field) {
@@ -131,27 +136,25 @@ Key RateKey(std::string name, Field field) {
 // So many bytes a second; 0 for any number.
 template <typename Field>
 Key BytesKey(std::string name, Field field) {
-  return {std::move(name), [field](absl::string_view value, Config& config) {
-            const absl::StatusOr<int64_t> bytes = ParseBytes(value);
-            if (!bytes.ok()) return bytes.status();
-            if (*bytes < 0 || *bytes > kMaxFoldBytes) {
-              return Error(Reason::kBadParameter, absl::StrCat("'", value, "' is out of range; 0 to 1TiB"));
-            }
-            field(config) = *bytes;
-            return absl::OkStatus();
-          }};
+  return {std::move(name), Bytes(field, 0, "0 to 1TiB")};
 }
 
 std::vector<Key> MakeKeys() {
   return {
       {"listen", SetListen},
       {"data_dir", SetDataDir},
+      {"drain_seconds", Whole([](Config& c) -> int& { return c.drain_seconds; }, 1, 3600)},
       {"limits.k", Whole([](Config& c) -> int& { return c.limits.k; }, 1, 1024)},
       {"limits.rows", Whole([](Config& c) -> int& { return c.limits.rows; }, 1, 65536)},
       {"limits.message_bytes",
        Whole([](Config& c) -> int& { return c.limits.message_bytes; }, 64 * 1024, 1024 * 1024 * 1024)},
       {"limits.streams", Whole([](Config& c) -> int& { return c.limits.streams; }, 1, 65536)},
+      {"limits.connections", Whole([](Config& c) -> int& { return c.limits.connections; }, 1, 1'000'000)},
       {"limits.experiments", Whole([](Config& c) -> int& { return c.limits.experiments; }, 1, 1'000'000)},
+      {"limits.answer_bytes",
+       Bytes([](Config& c) -> int64_t& { return c.limits.answer_bytes; }, kLeastRoom, "64MiB to 1TiB")},
+      {"limits.message_buffers",
+       Bytes([](Config& c) -> int64_t& { return c.limits.message_buffers; }, kLeastRoom, "64MiB to 1TiB")},
       {"limits.import_bytes",
        Whole([](Config& c) -> int64_t& { return c.limits.import_bytes; }, kMinImportBytes, kMaxImportBytes)},
       RateKey("limits.client.requests", [](Config& c) -> int64_t& { return c.limits.client.requests; }),
@@ -177,7 +180,7 @@ std::vector<Key> MakeKeys() {
       {"preload", AddPreloaded, /*list=*/true},
       {"storage.keep_generations", Whole([](Config& c) -> int& { return c.storage.keep_generations; }, 1, 100)},
       {"storage.fold_rows", Whole([](Config& c) -> int& { return c.storage.fold_rows; }, 1, kMaxRows)},
-      {"storage.fold_bytes", SetFoldBytes},
+      {"storage.fold_bytes", Bytes([](Config& c) -> int64_t& { return c.storage.fold_bytes; }, 1, "1 to 1TiB")},
       {"http.listen", SetHttpListen},
       {"metrics.experiments", Whole([](Config& c) -> int& { return c.metrics.experiments; }, 0, 1000)},
       {"tls.cert", File([](Config& c) -> std::string& { return c.tls.cert; })},

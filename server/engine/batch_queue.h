@@ -81,6 +81,9 @@ class BatchQueue {
 
   bool idle() const { return empty() && running_rows_ == 0; }
   bool empty() const { return order_.empty(); }
+  // From now on so many may wait; those that do stay.
+  void SetQueueRows(int64_t rows) { queue_rows_ = rows; }
+
   int64_t waiting_rows() const { return waiting_rows_; }
 
  private:
@@ -118,7 +121,7 @@ class BatchQueue {
   void Charge(Source* source, double work);
   double WorkOf(const std::vector<Slice>& batch) const;
 
-  const int64_t queue_rows_;
+  int64_t queue_rows_;
   const int64_t batch_rows_;
   const int workers_;
   int64_t waiting_rows_ = 0;

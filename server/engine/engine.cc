@@ -84,9 +84,14 @@ absl::Status Engine::Submit(Job job) {
   if (!batch.empty()) {
     retrieval::SetThreadsOfThisThread(1);
     NoteTaken(batch, Clock::now());
-    RunBatch(batch);
+    RunBatch(batch, /*by_worker=*/false);
   }
   return absl::OkStatus();
+}
+
+void Engine::SetQueueRows(int64_t rows) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  queue_.SetQueueRows(rows);
 }
 
 int64_t Engine::waiting_rows() const {
@@ -139,13 +144,13 @@ void Engine::Work() {
     ReportDone(given_up);
     if (!batch.empty()) {
       NoteTaken(batch, now);
-      RunBatch(batch);
+      RunBatch(batch, /*by_worker=*/true);
     }
     lock.lock();
   }
 }
 
-void Engine::RunBatch(const std::vector<Slice>& batch) {
+void Engine::RunBatch(const std::vector<Slice>& batch, bool by_worker) {
   const TimePoint start = Clock::now();
   absl::Status status;
   try {
@@ -159,7 +164,7 @@ void Engine::RunBatch(const std::vector<Slice>& batch) {
   std::vector<std::shared_ptr<Task>> finished;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    queue_.Measured(batch, now - start);
+    if (!by_worker) queue_.Measured(batch, now - start);
     for (const Slice& slice : batch) {
       if (queue_.Complete(slice, status)) finished.push_back(slice.task);
     }
@@ -168,6 +173,11 @@ void Engine::RunBatch(const std::vector<Slice>& batch) {
     if (task->job.times != nullptr) task->job.times->computed = now;
   }
   ReportDone(finished);
+  if (!by_worker) return;  // who submitted a job may end the engine once it is told
+  // With the telling, which keeps a worker from the next batch as the search does.
+  const Clock::duration taken = Clock::now() - start;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  queue_.Measured(batch, taken);
 }
 
 void Engine::WatchDeadlines() {

@@ -39,6 +39,9 @@ class Engine {
   // job.here allows it to be searched in this call.
   absl::Status Submit(Job job);
 
+  // From now on so many rows may wait; those that do stay.
+  void SetQueueRows(int64_t rows);
+
   // Rows that wait for a worker, or are held.
   int64_t waiting_rows() const;
 
@@ -51,7 +54,7 @@ class Engine {
   void WatchDeadlines();
   // Whether there is one to be woken, which is then for the caller to do. With mutex_ held.
   bool ClaimSleeper();
-  void RunBatch(const std::vector<Slice>& batch);
+  void RunBatch(const std::vector<Slice>& batch, bool by_worker);
   void NoteTaken(const std::vector<Slice>& batch, TimePoint now) const;
 
   const std::function<void(int64_t rows)> on_batch_;

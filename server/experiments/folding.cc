@@ -19,12 +19,18 @@ constexpr std::chrono::minutes kPauseAfterFailure(1);
 }  // namespace
 
 Folding::Folding(storage::Store* store, MemoryBudget* budget, Registry* registry, FoldingOptions options)
-    : store_(store), budget_(budget), registry_(registry), options_(std::move(options)), pool_(1, [this] {
+    : store_(store),
+      budget_(budget),
+      registry_(registry),
+      options_(std::move(options)),
+      rows_(options_.rows),
+      bytes_(options_.bytes),
+      pool_(1, [this] {
         setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), options_.nice);  // on Linux, this thread's
         retrieval::SetThreadsOfThisThread(1);
       }) {
   registry_->SetOnGrown([this](const storage::ExperimentRecord& record) { Consider(record); });
-  for (const Description& experiment : registry_->List("", SIZE_MAX)) Consider(experiment.record);
+  ConsiderAll();
 }
 
 Folding::~Folding() {
@@ -33,10 +39,24 @@ Folding::~Folding() {
   stopping_ = true;
 }
 
+void Folding::ConsiderAll() {
+  for (const Description& experiment : registry_->List("", SIZE_MAX)) Consider(experiment.record);
+}
+
+void Folding::SetThresholds(int64_t rows, int64_t bytes) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    rows_ = rows;
+    bytes_ = bytes;
+  }
+  ConsiderAll();
+}
+
 bool Folding::IsDue(const storage::ExperimentRecord& record) const {
   const int64_t rows = record.total_rows - record.generation.rows;
   const int64_t bytes = rows * record.generation.dimension * static_cast<int64_t>(sizeof(float));
-  return record.status.ok() && rows > 0 && (rows >= options_.rows || bytes >= options_.bytes);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return record.status.ok() && rows > 0 && (rows >= rows_ || bytes >= bytes_);
 }
 
 void Folding::Consider(const storage::ExperimentRecord& record) {

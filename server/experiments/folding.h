@@ -35,10 +35,14 @@ class Folding {
   // Waits for the one that is under way.
   ~Folding();
 
+  // From now on an experiment is folded at so many rows or bytes; looks through all of them.
+  void SetThresholds(int64_t rows, int64_t bytes);
+
   // Folds the experiment in its turn where that is due. What failed is not tried again for a minute.
   void Consider(const storage::ExperimentRecord& record);
 
  private:
+  void ConsiderAll();
   bool IsDue(const storage::ExperimentRecord& record) const;
   void Run(const std::string& name);
   absl::Status Fold(const std::string& name);
@@ -46,8 +50,10 @@ class Folding {
   storage::Store* const store_;
   MemoryBudget* const budget_;
   Registry* const registry_;
-  const FoldingOptions options_;
-  std::mutex mutex_;
+  const FoldingOptions options_;  // but for rows and bytes
+  mutable std::mutex mutex_;
+  int64_t rows_;                                 // guarded by mutex_
+  int64_t bytes_;                                // guarded by mutex_
   std::set<std::string> queued_;                 // guarded by mutex_
   std::map<std::string, TimePoint> not_before_;  // guarded by mutex_: after a failure
   bool stopping_ = false;                        // guarded by mutex_

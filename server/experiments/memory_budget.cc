@@ -44,32 +44,50 @@ absl::StatusOr<MemoryBudget::Reservation> MemoryBudget::Reserve(int64_t bytes, c
 absl::Status MemoryBudget::Take(int64_t bytes, const std::string& what) {
   for (bool may_find_room = true;;) {
     int64_t missing = 0;
+    bool hopeless = false;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       missing = used_ + bytes - limit_;
+      hopeless = bytes > limit_;
       if (missing <= 0) {
         used_ += bytes;
         return absl::OkStatus();
       }
     }
-    if (bytes > limit_ || !make_room_ || !may_find_room) return Full(bytes, what);
+    if (hopeless || !make_room_ || !may_find_room) return Full(bytes, what);
     may_find_room = make_room_(missing);  // once more even so: others may have given something back meanwhile
   }
 }
 
 absl::Status MemoryBudget::Full(int64_t bytes, const std::string& what) const {
-  if (bytes > limit_) {
+  const int64_t limit = this->limit();
+  if (bytes > limit) {
     return WithRetryDelay(
         Error(Reason::kMemoryBudget, absl::StrCat(what, " takes ", Mebibytes(bytes), ", more than the whole budget of ",
-                                                  Mebibytes(limit_), "; raise memory.budget")),
+                                                  Mebibytes(limit), "; raise memory.budget")),
         kRetryDelay);
   }
   return WithRetryDelay(Error(Reason::kMemoryBudget,
                               absl::StrCat(what, " takes ", Mebibytes(bytes), ", and of the budget of ",
-                                           Mebibytes(limit_), " ", Mebibytes(used()),
+                                           Mebibytes(limit), " ", Mebibytes(used()),
                                            " are in use or pinned; try again when there is room, unpin an experiment, ",
                                            "or raise memory.budget")),
                         kRetryDelay);
+}
+
+void MemoryBudget::SetLimit(int64_t limit) {
+  int64_t excess = 0;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    limit_ = limit;
+    excess = used_ - limit;
+  }
+  if (excess > 0 && make_room_) make_room_(excess);
+}
+
+int64_t MemoryBudget::limit() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return limit_;
 }
 
 int64_t MemoryBudget::used() const {

@@ -55,13 +55,16 @@ class MemoryBudget {
   // The error of Reserve.
   absl::Status Full(int64_t bytes, const std::string& what) const;
 
-  int64_t limit() const { return limit_; }
+  // From now on so many bytes. Where more are in use, experiments that nobody uses are let go of.
+  void SetLimit(int64_t limit);
+
+  int64_t limit() const;
   int64_t used() const;
 
  private:
   absl::Status Take(int64_t bytes, const std::string& what);
 
-  const int64_t limit_;
+  int64_t limit_;       // guarded by mutex_
   MakeRoom make_room_;  // constant once something is reserved
   mutable std::mutex mutex_;
   int64_t used_ = 0;  // guarded by mutex_

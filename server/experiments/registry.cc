@@ -48,6 +48,7 @@ Registry::Registry(storage::Store* store, MemoryBudget* budget, RegistryOptions 
     : store_(store),
       budget_(budget),
       options_(std::move(options)),
+      max_experiments_(options_.max_experiments),
       pool_(std::make_unique<ThreadPool>(
           options_.threads, [] { retrieval::SetThreadsOfThisThread(1); },  // the cores are the searches'
           options_.load_threads)) {
@@ -406,15 +407,20 @@ void Registry::NoteFolded(const storage::ExperimentRecord& record) {
   known.disk_bytes = record.disk_bytes;
 }
 
+void Registry::SetMaxExperiments(int64_t max_experiments) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  max_experiments_ = max_experiments;
+}
+
 absl::StatusOr<std::unique_ptr<TrainingLease>> Registry::Reserve(const std::string& name) {
   if (absl::Status status = CheckExperimentName(name); !status.ok()) return status;
   const std::lock_guard<std::mutex> lock(mutex_);
   auto found = experiments_.find(name);
   if (found == experiments_.end()) {
-    if (static_cast<int64_t>(experiments_.size()) >= options_.max_experiments) {
+    if (static_cast<int64_t>(experiments_.size()) >= max_experiments_) {
       return Error(Reason::kMemoryBudget,
-                   absl::StrCat("there are ", experiments_.size(), " experiments and at most ",
-                                options_.max_experiments, " may be; delete one, or raise limits.experiments"));
+                   absl::StrCat("there are ", experiments_.size(), " experiments and at most ", max_experiments_,
+                                " may be; delete one, or raise limits.experiments"));
     }
     auto experiment = std::make_shared<Experiment>(name, pool_.get());
     experiment->record.name = name;

@@ -129,6 +129,9 @@ class Registry {
   // EXPERIMENT_NOT_FOUND; ABORTED TRAINING_IN_PROGRESS.
   void Delete(const std::string& name, std::function<void(const absl::Status&)> done);
 
+  // From now on so many experiments may be; those that there are stay.
+  void SetMaxExperiments(int64_t max_experiments);
+
   // The right to train an experiment, which may not exist yet. ABORTED TRAINING_IN_PROGRESS where somebody has it;
   // MEMORY_BUDGET where there are too many experiments. The registry has to outlive the lease.
   absl::StatusOr<std::unique_ptr<TrainingLease>> Reserve(const std::string& name);
@@ -211,10 +214,11 @@ class Registry {
 
   storage::Store* const store_;
   MemoryBudget* const budget_;
-  const RegistryOptions options_;
+  const RegistryOptions options_;  // but for max_experiments
   const std::shared_ptr<Reaper> reaper_ = std::make_shared<Reaper>();
   std::function<void(const storage::ExperimentRecord&)> on_grown_;  // guarded by mutex_
   mutable std::mutex mutex_;
+  int64_t max_experiments_;                     // guarded by mutex_
   std::map<std::string, Pointer> experiments_;  // guarded by mutex_
   bool stopping_ = false;                       // guarded by mutex_: what waits is not loaded any more
   std::unique_ptr<ThreadPool> pool_;            // its tasks use all of the above

@@ -12,10 +12,10 @@
 
 #include "absl/status/status.h"
 #include "server/base/guard.h"
+#include "server/base/listening_socket.h"
 #include "server/base/status.h"
 #include "server/http/bounded_stream.h"
 #include "server/http/connection_queue.h"
-#include "server/http/listening_socket.h"
 #include "server/http/page_files.h"
 #include "server/http/tls.h"
 

@@ -32,6 +32,9 @@ struct SearchStreamKind {
   using Response = v1::StreamSearchResponse;
   static constexpr telemetry::Rpc kRpc = telemetry::Rpc::kStreamSearch;
   static absl::StatusOr<BlockOptions> Open(const v1::StreamOpen& open, const config::Limits& limits);
+  static int64_t AnswerBytes(const BlockOptions& options, const v1::FloatBatch& frames) {
+    return SearchAnswerBytes(frames, options.search.k);
+  }
   static absl::Status Start(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
                             BlockCall call, Response* response) {
     return StartSearch(context, options, frames, std::move(call), response);
@@ -42,6 +45,7 @@ struct ExpandStreamKind {
   using Response = v1::StreamExpandResponse;
   static constexpr telemetry::Rpc kRpc = telemetry::Rpc::kStreamExpand;
   static absl::StatusOr<BlockOptions> Open(const v1::StreamOpen& open, const config::Limits& limits);
+  static int64_t AnswerBytes(const BlockOptions&, const v1::FloatBatch& frames) { return ExpandAnswerBytes(frames); }
   static absl::Status Start(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
                             BlockCall call, Response* response) {
     return StartExpand(context, options, frames, std::move(call), response);
@@ -69,11 +73,9 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
       : Base(std::move(pass)), context_(context), streams_(streams), source_(source) {
     if (absl::Status status = streams_->Enter(this); !status.ok()) {
       entered_ = false;
-      finished_ = true;
-      this->Finish(ToGrpc(status));
-      return;
+      end_ = ToGrpc(status);
     }
-    Read();
+    Read();  // also where it is refused: see OnReadDone
   }
 
   void OnReadDone(bool ok) override {
@@ -81,7 +83,10 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
     std::unique_lock<std::mutex> lock(mutex_);
     reading_ = false;
     if (finished_) return;
-    if (!ok) {
+    if (!entered_) {
+      // Refused only now, because gRPC 1.51 never gives the memory of a call back that was answered when its client,
+      // which takes nothing, had reset it already.
+    } else if (!ok) {
       if (!end_) end_ = cancelled_ ? grpc::Status::CANCELLED : ToGrpc(CheckUnread(incoming_->request));
     } else {
       taking_ = true;
@@ -97,7 +102,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
   void OnWriteDone(bool ok) override {
     std::unique_lock<std::mutex> lock(mutex_);
     writing_ = false;
-    pending_.pop_front();
+    PopFront();
     if (!ok) SetCancelled();
     Advance(std::move(lock));
   }
@@ -126,11 +131,15 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
     typename Kind::Request request;
     typename Kind::Response response;
     BlockTrace trace;
+    AnswerRoom::Part answer;
+    int64_t answer_bytes = 0;
     bool ready = false;  // guarded by mutex_
   };
 
-  // So many blocks may be here; further ones wait in the transport.
+  // So many blocks may be here, as long as their answers have no more than so many bytes; further ones wait in the
+  // transport. So a client that takes no answers is not given all the room that there is for them.
   static constexpr size_t kMostPending = 64;
+  static constexpr int64_t kMostPendingBytes = int64_t{8} << 20;
 
   void Read() {
     incoming_ = std::make_shared<Block>();
@@ -148,9 +157,11 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
       if (absl::Status status = Open(block->request); !status.ok()) return status;
       if (!block->request.has_frames()) return absl::OkStatus();
     }
+    block->answer_bytes = Kind::AnswerBytes(options_->block, block->request.frames());
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       pending_.push_back(block);
+      pending_bytes_ += block->answer_bytes;
     }
     const absl::Status status =
         !opens && block->request.has_open()
@@ -167,7 +178,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
     if (absl::Status status = this->pass().Allow(request.open().experiment()); !status.ok()) return status;
     if (absl::Status status = this->pass().EnterStream(); !status.ok()) return status;
     StreamOptions options;
-    auto block = Kind::Open(request.open(), context_.limits);
+    auto block = Kind::Open(request.open(), context_.limits->Get());
     if (!block.ok()) return block.status();
     options.block = *std::move(block);
     if (request.open().has_budget_ms()) {
@@ -193,6 +204,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
     call.source = source_;
     call.cancelled = [this] { return cancelled_.load(); };
     call.trace = &block->trace;
+    call.answer = &block->answer;
     call.done = [this, block = block.get()](const absl::Status& status) { Answer(block, status); };
     return Kind::Start(context_, options_->block, block->request.frames(), std::move(call), &block->response);
   }
@@ -209,9 +221,16 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
     *block->response.mutable_status() = ToProto(status);
     if (!status.ok()) AddCallId(this->call_id(), block->response.mutable_status());
     block->response.set_sequence(block->request.sequence());
+    typename Kind::Request().Swap(&block->request);  // its frames would stay for as long as the answer is not taken
     std::unique_lock<std::mutex> lock(mutex_);
     block->ready = true;
     Advance(std::move(lock));
+  }
+
+  // With mutex_ held.
+  void PopFront() {
+    pending_bytes_ -= pending_.front()->answer_bytes;
+    pending_.pop_front();
   }
 
   // With mutex_ held.
@@ -223,7 +242,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
   // Starts whatever is due now.
   void Advance(std::unique_lock<std::mutex> lock) {
     if (finished_) return;
-    while (cancelled_ && !writing_ && !pending_.empty() && pending_.front()->ready) pending_.pop_front();
+    while (cancelled_ && !writing_ && !pending_.empty() && pending_.front()->ready) PopFront();
     Block* write = nullptr;
     std::shared_ptr<telemetry::Metrics> metrics;  // both are used when block and stream may be gone
     BlockTrace trace;
@@ -235,7 +254,8 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
         trace = write->trace;
       }
     }
-    const bool read = !end_ && !reading_ && !taking_ && pending_.size() < kMostPending;
+    const bool read =
+        !end_ && !reading_ && !taking_ && pending_.size() < kMostPending && pending_bytes_ < kMostPendingBytes;
     if (read) reading_ = true;
     const bool finish = end_ && pending_.empty() && !taking_;
     if (finish) finished_ = true;
@@ -255,6 +275,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
 
   std::mutex mutex_;
   std::deque<std::shared_ptr<Block>> pending_;  // guarded by mutex_
+  int64_t pending_bytes_ = 0;                   // of their answers; guarded by mutex_
   bool reading_ = true;                         // guarded by mutex_
   bool taking_ = false;                         // guarded by mutex_: a message was read and is being looked at
   bool writing_ = false;                        // guarded by mutex_

@@ -6,7 +6,7 @@
 
 #include "absl/time/time.h"
 #include "server/base/thread_pool.h"
-#include "server/config/config.h"
+#include "server/config/live_limits.h"
 #include "server/engine/engine.h"
 #include "server/experiments/registry.h"
 #include "server/experiments/trainer.h"
@@ -15,6 +15,8 @@
 #include "server/telemetry/slow_log.h"
 
 namespace kith::rpc {
+
+class AnswerRoom;
 
 // What GetServerInfo tells besides what it looks up.
 struct ServerFacts {
@@ -27,7 +29,7 @@ struct ServerFacts {
 // engine, uploads and whatever touches the disk to the pool. What waits for other work on an experiment goes to the
 // registry, so that one voice never holds up the others.
 struct Context {
-  config::Limits limits;
+  const config::LiveLimits* limits;
   storage::Store* store;
   experiments::Registry* registry;
   experiments::Trainer* trainer;
@@ -36,6 +38,7 @@ struct Context {
   std::shared_ptr<telemetry::Metrics> metrics;
   std::shared_ptr<telemetry::SlowLog> slow_log;
   ServerFacts facts;
+  AnswerRoom* answers = nullptr;  // the server's own
 };
 
 }  // namespace kith::rpc

@@ -16,7 +16,7 @@ namespace kith::rpc {
 class ExperimentsService : public v1::Experiments::CallbackService {
  public:
   ExperimentsService(const Context& context, CallGate* gate)
-      : context_(context), gate_(gate), tunings_(context.limits.streams, "tunings") {}
+      : context_(context), gate_(gate), tunings_(context.limits, "tunings") {}
 
   grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* call, const v1::ListExperimentsRequest* request,
                                  v1::ListExperimentsResponse* response) override;

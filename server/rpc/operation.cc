@@ -18,7 +18,8 @@ struct PreparedBlock {
 };
 
 absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
-                                      std::shared_ptr<const experiments::Generation> generation, BlockCall* call) {
+                                      std::shared_ptr<const experiments::Generation> generation, int64_t answer_bytes,
+                                      BlockCall* call) {
   PreparedBlock block;
   block.generation = std::move(generation);
   call->trace->traffic = block.generation->traffic;
@@ -26,8 +27,11 @@ absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions
   const auto params = block.job.index->Resolve(options.search);
   if (!params.ok()) return params.status();
   block.job.params = *params;
-  const auto queries = QueriesOf(frames, block.job.index->dimension(), context.limits);
+  const auto queries = QueriesOf(frames, block.job.index->dimension(), context.limits->Get());
   if (!queries.ok()) return queries.status();
+  auto answer = context.answers->Take(answer_bytes);
+  if (!answer.ok()) return answer.status();
+  *call->answer = *std::move(answer);
   block.job.queries = *queries;
   if (call->trace->traffic->live.IsWatched()) call->trace->traffic->live.Note(*queries, call->trace->received);
   call->trace->rows = queries->rows;
@@ -54,7 +58,7 @@ absl::Status OnGeneration(const Context& context, const BlockOptions& options, c
   if (!queries.ok()) return queries.status();
   call.trace->rows = queries->rows;
   call.trace->traffic = context.registry->TrafficOf(options.experiment);
-  return StartWhenLoaded(context, options.experiment, std::min<int64_t>(queries->rows, context.limits.rows),
+  return StartWhenLoaded(context, options.experiment, std::min<int64_t>(queries->rows, context.limits->Get().rows),
                          std::move(call), [options, submit](const auto& generation, BlockCall call) {
                            return submit(options, generation, std::move(call));
                          });
@@ -64,7 +68,8 @@ template <typename Response>
 absl::Status SubmitSearch(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
                           const std::shared_ptr<const experiments::Generation>& generation, BlockCall call,
                           Response* response) {
-  auto block = Prepare(context, options, frames, generation, &call);
+  const int64_t answer_bytes = SearchAnswerBytes(frames, options.search.k);
+  auto block = Prepare(context, options, frames, generation, answer_bytes, &call);
   if (!block.ok()) return block.status();
   const retrieval::FrameView queries = block->job.queries;
   const int k = block->job.params.k;
@@ -90,7 +95,7 @@ template <typename Response>
 absl::Status SubmitExpand(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
                           const std::shared_ptr<const experiments::Generation>& generation, BlockCall call,
                           Response* response) {
-  auto block = Prepare(context, options, frames, generation, &call);
+  auto block = Prepare(context, options, frames, generation, ExpandAnswerBytes(frames), &call);
   if (!block.ok()) return block.status();
   response->set_generation(block->generation->number);
   struct Output {
@@ -115,7 +120,20 @@ absl::Status SubmitExpand(const Context& context, const BlockOptions& options, c
   return context.engine->Submit(std::move(block->job));
 }
 
+int64_t ValuesOf(const v1::FloatBatch& frames) {
+  return static_cast<int64_t>(frames.raw().size() / sizeof(float)) + frames.values_size();
+}
+
 }  // namespace
+
+int64_t SearchAnswerBytes(const v1::FloatBatch& frames, int k) {
+  constexpr int64_t kNeighborBytes = sizeof(int64_t) + sizeof(float);
+  return ValuesOf(frames) / std::max(1, frames.dimension()) * k * kNeighborBytes;
+}
+
+int64_t ExpandAnswerBytes(const v1::FloatBatch& frames) {
+  return ValuesOf(frames) * static_cast<int64_t>(sizeof(float));
+}
 
 absl::StatusOr<BlockOptions> SearchBlockOptions(const std::string& experiment, const v1::SearchParams& params,
                                                 const config::Limits& limits) {

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "kith/v1/retrieval.pb.h"
 #include "server/base/clock.h"
+#include "server/rpc/answer_room.h"
 #include "server/rpc/block_trace.h"
 #include "server/rpc/context.h"
 
@@ -34,10 +35,15 @@ struct BlockCall {
   uint64_t source = 0;  // SourceOf the call
   bool here = false;    // see engine::Job
   std::function<bool()> cancelled;
-  BlockTrace* trace = nullptr;  // filled in before an OK is told; stays until `done`
+  BlockTrace* trace = nullptr;         // filled in before an OK is told; stays until `done`
+  AnswerRoom::Part* answer = nullptr;  // taken before an OK is told; for who has the answer, to keep as long
   // Once; never where the block was refused. From another thread or, where `here` is, perhaps before the call returns.
   std::function<void(const absl::Status&)> done;
 };
+
+// Bytes of the answer to these frames: `k` ids and distances of each row, or a frame.
+int64_t SearchAnswerBytes(const v1::FloatBatch& frames, int k);
+int64_t ExpandAnswerBytes(const v1::FloatBatch& frames);
 
 // Starts the block, loading the experiment first where it is not in memory, and returns at once; an error says that it
 // was not started, and `call.done` will not be called. `frames` and `response` have to stay until call.done. Response:

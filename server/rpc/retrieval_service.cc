@@ -26,7 +26,7 @@ grpc::ServerReadReactor<v1::AddRequest>* RetrievalService::Add(grpc::CallbackSer
 grpc::ServerUnaryReactor* RetrievalService::Search(grpc::CallbackServerContext* call, const v1::SearchRequest* request,
                                                    v1::SearchResponse* response) {
   const auto start = [=](BlockCall block) -> absl::Status {
-    const auto options = SearchBlockOptions(request->experiment(), request->params(), context_.limits);
+    const auto options = SearchBlockOptions(request->experiment(), request->params(), context_.limits->Get());
     if (!options.ok()) return options.status();
     return StartSearch(context_, *options, request->frames(), std::move(block), response);
   };
@@ -39,7 +39,7 @@ grpc::ServerUnaryReactor* RetrievalService::Search(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* RetrievalService::Expand(grpc::CallbackServerContext* call, const v1::ExpandRequest* request,
                                                    v1::ExpandResponse* response) {
   const auto start = [=](BlockCall block) -> absl::Status {
-    const auto options = ExpandBlockOptions(request->experiment(), request->params(), context_.limits);
+    const auto options = ExpandBlockOptions(request->experiment(), request->params(), context_.limits->Get());
     if (!options.ok()) return options.status();
     return StartExpand(context_, *options, request->frames(), std::move(block), response);
   };

@@ -12,8 +12,7 @@ namespace kith::rpc {
 
 class RetrievalService : public v1::Retrieval::CallbackService {
  public:
-  RetrievalService(const Context& context, CallGate* gate)
-      : context_(context), gate_(gate), streams_(context.limits.streams) {}
+  RetrievalService(const Context& context, CallGate* gate) : context_(context), gate_(gate), streams_(context.limits) {}
 
   // Ends the open streams once their blocks are answered. Unary calls and uploads end by themselves.
   void Drain() { streams_.DrainAll(); }

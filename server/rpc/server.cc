@@ -2,14 +2,23 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "google/protobuf/stubs/logging.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "server/base/status.h"
 #include "server/rpc/tls_credentials.h"
 
 namespace kith::rpc {
 namespace {
 
-// How long connections have to end in good order once Kith's own calls are over.
-constexpr std::chrono::seconds kFarewell(1);
+// How long connections have to end in good order once Kith's own calls are over. Those of clients that make no call
+// just now do not: gRPC's client reads nothing then. Whoever waits for the next start waits for this.
+constexpr std::chrono::milliseconds kFarewell(200);
+
+// A connection that does not say in this time that it speaks HTTP/2 is closed.
+constexpr int kHandshakeMilliseconds = 10'000;
+
+// Calls of one connection, besides streams, that may be under way; further ones wait at the client.
+constexpr int kCallsOfAConnection = 256;
 
 // Those that what is so open asks for; null for none.
 const auth::Tokens* TokensFor(Openness openness, const Security& security) {
@@ -21,8 +30,9 @@ const auth::Tokens* TokensFor(Openness openness, const Security& security) {
 Server::Server(const Context& context, const Security& security)
     : registry_(context.registry),
       trainer_(context.trainer),
-      gate_(context.metrics, security.tokens, auth::RateLimits::Make(context.limits)),
-      retrieval_(context, &gate_),
+      gate_(context.metrics, security.tokens, auth::RateLimits::Make(context.limits->Get())),
+      answers_(context.limits->Get().answer_bytes),
+      retrieval_(WithAnswers(context), &gate_),
       experiments_(context, &gate_),
       health_(TokensFor(security.health, security)),
       reflection_(TokensFor(security.reflection, security)),
@@ -33,35 +43,48 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, co
   // Debian's absl looks for deadlocks at every lock that gRPC takes, which costs 2 to 3 % of a block.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   std::unique_ptr<Server> server(new Server(context, security));
+  google::protobuf::SetLogHandler(nullptr);  // it writes a line for whatever a client gets wrong in a message
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(listen, server->credentials_, &port);
-  // Otherwise a second kithd on the same port would quietly share its calls.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  auto connections =
+      Connections::Listen(listen, ConnectionsPossible(context.limits.connections), server->credentials_, &builder);
+  if (!connections.ok()) return connections.status();
+  server->connections_ = *std::move(connections);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMilliseconds);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, context.limits.streams + kCallsOfAConnection);
   // A client whose machine is gone must not hold its stream, or its upload, for ever.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.SetMaxReceiveMessageSize(context.limits.message_bytes);
+  grpc::ResourceQuota buffers("kithd");
+  buffers.Resize(static_cast<size_t>(context.limits->Get().message_buffers));
+  builder.SetResourceQuota(buffers);
+  builder.SetMaxReceiveMessageSize(context.limits->Get().message_bytes);
   builder.SetMaxSendMessageSize(-1);  // what was asked for is sent
   builder.RegisterService(&server->retrieval_);
   builder.RegisterService(&server->experiments_);
   builder.RegisterService(&server->health_);
   if (security.reflection != Openness::kOff) builder.RegisterService(&server->reflection_);
   server->server_ = builder.BuildAndStart();
-  if (server->server_ == nullptr || port == 0) {
-    return Error(
-        absl::StatusCode::kUnavailable, Reason::kInternal,
-        absl::StrCat("cannot listen on ", listen, ": the address is not one of this machine, or the port is taken"));
+  if (server->server_ == nullptr) {
+    return Error(absl::StatusCode::kUnavailable, Reason::kInternal, "gRPC does not start; its log says why");
   }
-  server->address_ = absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
+  server->connections_->Start();
+  server->address_ = absl::StrCat(listen.substr(0, listen.rfind(':')), ":", server->connections_->port());
   server->health_.SetServing(true);
   return server;
 }
 
 Server::~Server() {
   if (server_ != nullptr) Drain(std::chrono::milliseconds(0));
+}
+
+bool Server::Answers(std::chrono::milliseconds time) const {
+  const auto health = grpc::health::v1::Health::NewStub(server_->InProcessChannel({}));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + time);
+  grpc::health::v1::HealthCheckResponse response;
+  return health->Check(&context, {}, &response).error_code() != grpc::DEADLINE_EXCEEDED;
 }
 
 void Server::Drain(std::chrono::milliseconds patience) {
@@ -71,6 +94,7 @@ void Server::Drain(std::chrono::milliseconds patience) {
   retrieval_.Drain();
   experiments_.Drain();
   gate_.WaitUntilEmpty(patience);
+  connections_->Stop();
   server_->Shutdown(std::chrono::system_clock::now() + kFarewell);
   server_->Wait();
   registry_->StopLoading();  // calls that are cancelled need not wait for theirs

@@ -8,7 +8,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/rpc/answer_room.h"
 #include "server/rpc/call_gate.h"
+#include "server/rpc/connections.h"
 #include "server/rpc/context.h"
 #include "server/rpc/experiments_service.h"
 #include "server/rpc/health_service.h"
@@ -31,6 +33,10 @@ class Server {
   // HOST:PORT with the port that was taken.
   const std::string& address() const { return address_; }
 
+  // Whether gRPC's threads answer a health check of this process's own within `time`, whatever they say. Not to be
+  // called while or after it drains.
+  bool Answers(std::chrono::milliseconds time) const;
+
   // Health goes NOT_SERVING and is answered to the end; other new calls are refused with SHUTTING_DOWN. Trainings are
   // cancelled, and calls that watch one end with it; tunings end at once, open streams after the blocks they have;
   // other calls finish. What is left after `patience`, and whoever watches the health, is cancelled. Returns when no
@@ -40,14 +46,21 @@ class Server {
  private:
   Server(const Context& context, const Security& security);
 
+  Context WithAnswers(Context context) {
+    context.answers = &answers_;
+    return context;
+  }
+
   experiments::Registry* const registry_;
   experiments::Trainer* const trainer_;
   CallGate gate_;
+  AnswerRoom answers_;
   RetrievalService retrieval_;
   ExperimentsService experiments_;
   HealthService health_;
   ReflectionService reflection_;
   const std::shared_ptr<grpc::ServerCredentials> credentials_;
+  std::unique_ptr<Connections> connections_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

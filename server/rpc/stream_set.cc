@@ -7,10 +7,11 @@
 namespace kith::rpc {
 
 absl::Status StreamSet::Enter(Drainable* stream) {
+  const auto most = static_cast<size_t>(limits_->Get().streams);
   const std::lock_guard<std::mutex> lock(mutex_);
   if (draining_) return ShuttingDown();
-  if (streams_.size() >= most_) {
-    return Error(Reason::kOverloaded, absl::StrCat("there are ", most_, " ", what_,
+  if (streams_.size() >= most) {
+    return Error(Reason::kOverloaded, absl::StrCat("there are ", streams_.size(), " ", what_,
                                                    " and no more may be (limits.streams); close one, "
                                                    "or try again later"));
   }

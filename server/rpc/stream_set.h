@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "server/config/live_limits.h"
 
 namespace kith::rpc {
 
@@ -22,9 +23,10 @@ class Drainable {
 // Thread-safe.
 class StreamSet {
  public:
-  // `what` they are, for messages.
-  explicit StreamSet(int most, std::string what = "streams")
-      : most_(static_cast<size_t>(most)), what_(std::move(what)) {}
+  // At most limits.streams of them, as that is when one comes. `what` they are, for messages. The limits have to
+  // outlive this.
+  explicit StreamSet(const config::LiveLimits* limits, std::string what = "streams")
+      : limits_(limits), what_(std::move(what)) {}
 
   // OVERLOADED where there are too many; SHUTTING_DOWN after DrainAll. After an OK, Leave has to follow.
   absl::Status Enter(Drainable* stream);
@@ -34,7 +36,7 @@ class StreamSet {
   void DrainAll();
 
  private:
-  const size_t most_;
+  const config::LiveLimits* const limits_;
   const std::string what_;
   std::mutex mutex_;
   bool draining_ = false;                   // guarded by mutex_

@@ -52,7 +52,7 @@ absl::Status TuneCall::Start() {
     return resident.status();
   }
   if (request_.has_queries()) {
-    const auto queries = QueriesOf(request_.queries(), described->record.generation.dimension, context_.limits);
+    const auto queries = QueriesOf(request_.queries(), described->record.generation.dimension, context_.limits->Get());
     if (!queries.ok()) return queries.status();
     tuning.queries = {queries->dimension, {queries->values().begin(), queries->values().end()}};
   }

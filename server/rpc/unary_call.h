@@ -28,6 +28,7 @@ class UnaryCall : public GatedCall<grpc::ServerUnaryReactor> {
     trace_.received = Clock::now();
     BlockCall call;
     call.trace = &trace_;
+    call.answer = &answer_;
     call.deadline = DeadlineOf(*call_context);
     call.source = SourceOf(*call_context);
     call.cancelled = [call_context] { return call_context->IsCancelled(); };
@@ -63,6 +64,7 @@ class UnaryCall : public GatedCall<grpc::ServerUnaryReactor> {
   telemetry::SlowLog& slow_log_;
   const std::string& experiment_;
   BlockTrace trace_;
+  AnswerRoom::Part answer_;
 };
 
 }  // namespace kith::rpc

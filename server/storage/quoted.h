@@ -7,6 +7,6 @@
 namespace kith::storage {
 
 // "name", quotes included.
-inline std::string Quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
+inline std::string Quoted(std::string_view name) { return std::string("\"").append(name).append("\""); }
 
 }  // namespace kith::storage

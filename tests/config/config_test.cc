@@ -44,7 +44,8 @@ TEST(Parse, EveryKey) {
   const Config config = ParseOk(R"(
 listen: "[::1]:0"
 data_dir: /var/lib/kith
-limits: {k: 1, rows: 2, message_bytes: 65536, streams: 3, experiments: 4, import_bytes: 5000000000,
+limits: {k: 1, rows: 2, message_bytes: 65536, streams: 3, connections: 14, experiments: 4,
+         answer_bytes: 64MiB, message_buffers: 65MiB, import_bytes: 5000000000,
          client: {requests: 5, rows: 6, bytes: 7KiB, streams: 8}, experiment: {requests: 9, rows: 1, bytes: 2, streams: 3}}
 search: {threads: 5, queue_rows: 6, batch_rows: 7}
 training: {threads: 8, concurrent: 9, nice: 0, queue: 11, compress_above_rows: 0, compress_centres: 12,
@@ -60,7 +61,7 @@ log: {level: debug, format: json}
   Config expected;
   expected.listen = "[::1]:0";
   expected.data_dir = "/var/lib/kith";
-  expected.limits = {1, 2, 65536, 3, 4, 5000000000, {5, 6, 7168, 8}, {9, 1, 2, 3}};
+  expected.limits = {1, 2, 65536, 3, 14, 4, 64 << 20, 65 << 20, 5000000000, {5, 6, 7168, 8}, {9, 1, 2, 3}};
   expected.search = {5, 6, 7};
   expected.training = {8, 9, 0, 11, 0, 12, 13};
   expected.memory.budget.percent = 80;
@@ -116,7 +117,10 @@ TEST(Parse, OutOfRange) {
                                                {"limits", "rows", 1, 65536},
                                                {"limits", "message_bytes", 65536, 1073741824},
                                                {"limits", "streams", 1, 65536},
+                                               {"limits", "connections", 1, 1000000},
                                                {"limits", "experiments", 1, 1000000},
+                                               {"limits", "answer_bytes", 64 << 20, int64_t{1} << 40},
+                                               {"limits", "message_buffers", 64 << 20, int64_t{1} << 40},
                                                {"limits", "import_bytes", 1048576, 274877906944},
                                                {"search", "threads", 0, 1024},
                                                {"search", "queue_rows", 8192, 16777216},
@@ -253,7 +257,7 @@ TEST(CheckExposure, APublicAddressNeedsProtectionOrAWord) {
 TEST(Parse, WhatIsNotYaml) {
   ExpectBad("listen: 127.0.0.1:1\nlog: {level: info\n", "kithd.yaml:3", "not valid YAML");
   ExpectBad("listen: *nowhere\n", "kithd.yaml:1", "not valid YAML");
-  ExpectBad("listen: 127.0.0.1:1\n---\nlisten: 127.0.0.1:2\n", "kithd.yaml:3", "second YAML document");
+  ExpectBad("listen: 127.0.0.1:1\n---\nlisten: 127.0.0.1:2\n", "kithd.yaml:2", "second YAML document");
 }
 
 TEST(Parse, AnAliasOfItsOwnAncestorEnds) {
@@ -273,6 +277,13 @@ TEST(Load, ErrorsNameTheFile) {
   std::ofstream(path) << "log:\n  level: loud\n";
   EXPECT_THAT(std::string(Load(path).status().message()), StartsWith(path + ":2: log.level: "));
   std::filesystem::remove(path);
+}
+
+// To yaml-cpp each of these is the start of one document after the other, without end.
+TEST(Parse, WhatCanStartNoDocumentComesToAnEnd) {
+  for (const std::string text : {",", "], a: b", "listen: 127.0.0.1:1\nlimits:\n  k: 8\n]", "a: b\n},\n"}) {
+    EXPECT_EQ(ReasonOf(Parse(text, "kithd.yaml").status()), "BAD_PARAMETER") << text;
+  }
 }
 
 TEST(WithOverrides, FlagsStandAboveTheFile) {

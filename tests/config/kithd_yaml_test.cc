@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
+#include "server/config/changes.h"
 #include "server/config/config.h"
 #include "server/config/keys.h"
 #include "tests/config/fields.h"
@@ -17,23 +18,23 @@
 namespace kith::config {
 namespace {
 
-// Each key of the file, and whether a comment stands right above it.
-std::map<std::string, bool> KeysInFile() {
-  std::map<std::string, bool> keys;
+// Each key of the file, with the comment right above it.
+std::map<std::string, std::string> KeysInFile() {
+  std::map<std::string, std::string> keys;
   std::ifstream file(KITH_DEFAULT_CONFIG);
   std::vector<std::string> sections;  // that the line is in, two columns each
-  bool commented = false;
+  std::string comment;
   for (std::string line; std::getline(file, line);) {
     const std::string text(absl::StripAsciiWhitespace(line));
     if (absl::StartsWith(text, "#") || text.empty()) {
-      commented = !text.empty();
+      comment = text.empty() ? "" : comment + text;
       continue;
     }
     const std::string name = text.substr(0, text.find(':'));
     sections.resize(std::min(sections.size(), line.find_first_not_of(' ') / 2));
-    keys[absl::StrJoin(sections, ".") + (sections.empty() ? "" : ".") + name] = commented;
+    keys[absl::StrJoin(sections, ".") + (sections.empty() ? "" : ".") + name] = comment;
     if (absl::EndsWith(text, ":")) sections.push_back(name);
-    commented = false;
+    comment.clear();
   }
   return keys;
 }
@@ -45,11 +46,18 @@ TEST(KithdYaml, HoldsTheDefaults) {
 }
 
 TEST(KithdYaml, HasEveryKeyWithAComment) {
-  const std::map<std::string, bool> in_file = KeysInFile();
+  const std::map<std::string, std::string> in_file = KeysInFile();
   for (const Key& key : Keys()) {
     const auto found = in_file.find(key.name);
     ASSERT_NE(found, in_file.end()) << key.name << " is missing";
-    EXPECT_TRUE(found->second) << key.name << " has no comment above it";
+    EXPECT_FALSE(found->second.empty()) << key.name << " has no comment above it";
+  }
+}
+
+TEST(KithdYaml, MarksTheKeysThatAReloadTakesOn) {
+  for (const auto& [name, comment] : KeysInFile()) {
+    if (FindKey(name) == nullptr) continue;  // a section
+    EXPECT_EQ(absl::StrContains(comment, "[reload]"), IsLive(name)) << name;
   }
 }
 

@@ -94,6 +94,56 @@ TEST_F(OverloadTest, ACallThatTheQueueHasNoRoomForIsRefusedForNow) {
   WaitUntil([&] { return client().Search("voice", View(Rows(frames_, 0, 64))).ok(); });
 }
 
+// Twice what fits comes from one client: what fits is taken, half of the queue, and the rest of it is for others.
+TEST_F(OverloadTest, AFloodOfOneClientIsRefusedAndOthersAreNot) {
+  constexpr int kFlood = 16;
+  constexpr int kFits = 8;
+  const auto flood = OpenStream();
+  for (int i = 0; i < kFlood; ++i) ASSERT_TRUE(flood->Write(i, View(Rows(frames_, 0, 4))).ok());
+  WaitUntil([&] { return service().waiting_rows() == kFits * 4; });
+
+  Client other(ClientOptions{service().address()});
+  const auto stream = other.StreamSearch("voice");
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  ASSERT_TRUE((*stream)->Write(0, View(block_)).ok());
+  WaitUntil([&] { return service().waiting_rows() == kFits * 4 + block_.rows(); });
+  gate_->Open();
+  EXPECT_TRUE(Next(**stream).status.ok());
+  for (int i = 0; i < kFlood; ++i) {
+    const auto answer = Next(*flood);
+    EXPECT_EQ(answer.sequence, i);
+    if (i < kFits) {
+      EXPECT_TRUE(answer.status.ok()) << answer.status;
+    } else {
+      EXPECT_THAT(answer.status, FailsWith(absl::StatusCode::kResourceExhausted, "OVERLOADED", "of this client"));
+    }
+  }
+}
+
+class AnswersTest : public OverloadTest {
+ protected:
+  AnswersTest() {
+    options_.engine.queue_rows = 1024;
+    options_.limits.answer_bytes = 10000;
+  }
+};
+
+TEST_F(AnswersTest, ThereIsRoomForSoManyAtATime) {
+  const retrieval::Frames frames = Rows(frames_, 0, 64);  // 64 x 8 ids and distances are 6,144 bytes
+  const auto stream = OpenStream();
+  ASSERT_TRUE(stream->Write(0, View(frames)).ok());
+  WaitUntil([&] { return service().waiting_rows() == frames.rows(); });
+  const absl::Status status = client().Search("voice", View(frames)).status();
+  EXPECT_THAT(status, FailsWith(absl::StatusCode::kResourceExhausted, "OVERLOADED", "limits.answer_bytes"));
+  EXPECT_TRUE(RetryDelay(status).has_value());
+  gate_->Open();
+  EXPECT_TRUE(Next(*stream).status.ok());
+  WaitUntil([&] { return client().Search("voice", View(frames)).ok(); });  // once the answer is taken
+  SearchParams params;
+  params.k = 100;
+  EXPECT_TRUE(client().Search("voice", View(frames), params).ok());  // alone, an answer may be larger than the room
+}
+
 TEST_F(OverloadTest, MoreStreamsThanTheLimitAreRefusedUntilOneEnds) {
   gate_->Open();
   std::vector<std::unique_ptr<SearchStream>> streams;

@@ -40,13 +40,14 @@ void Gate::Wait() {
 }
 
 Service::Service(const std::string& data_dir, const ServiceOptions& options)
-    : store_(OrThrow(storage::Store::Open(data_dir))),
+    : limits_(options.limits),
+      store_(OrThrow(storage::Store::Open(data_dir))),
       budget_(options.memory),
       registry_(OrThrow(experiments::Registry::Open(store_.get(), &budget_, RegistryOptionsOf(options)))),
       engine_(Observed(options.engine, metrics_.get())),
       trainer_(std::make_unique<experiments::Trainer>(store_.get(), &budget_, options.training)),
       pool_(4),
-      server_(OrThrow(rpc::Server::Start({options.limits,
+      server_(OrThrow(rpc::Server::Start({&limits_,
                                           store_.get(),
                                           registry_.get(),
                                           trainer_.get(),

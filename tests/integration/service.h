@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "server/base/thread_pool.h"
-#include "server/config/config.h"
+#include "server/config/live_limits.h"
 #include "server/engine/engine.h"
 #include "server/experiments/memory_budget.h"
 #include "server/experiments/registry.h"
@@ -52,6 +52,7 @@ class Service {
 
   const std::string& address() const { return server_->address(); }
   rpc::Server& server() { return *server_; }
+  config::LiveLimits& limits() { return limits_; }
 
   // Rows that wait for a worker.
   int64_t waiting_rows() const { return engine_.waiting_rows(); }
@@ -86,6 +87,7 @@ class Service {
 
   const std::shared_ptr<telemetry::Metrics> metrics_ =
       std::make_shared<telemetry::Metrics>(telemetry::BuildInfo{"0.0.0-test", "", ""});
+  config::LiveLimits limits_;
   std::unique_ptr<storage::Store> store_;
   experiments::MemoryBudget budget_;
   std::unique_ptr<experiments::Registry> registry_;

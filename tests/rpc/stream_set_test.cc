@@ -11,6 +11,12 @@
 namespace kith::rpc {
 namespace {
 
+config::Limits Most(int streams) {
+  config::Limits limits;
+  limits.streams = streams;
+  return limits;
+}
+
 class Stream : public Drainable {
  public:
   void Drain() override { ++drained; }
@@ -18,7 +24,8 @@ class Stream : public Drainable {
 };
 
 TEST(StreamSetTest, LetsInAsManyAsTheLimitAndAgainWhenOneLeaves) {
-  StreamSet set(2);
+  config::LiveLimits limits(Most(2));
+  StreamSet set(&limits);
   Stream a;
   Stream b;
   Stream c;
@@ -30,7 +37,8 @@ TEST(StreamSetTest, LetsInAsManyAsTheLimitAndAgainWhenOneLeaves) {
 }
 
 TEST(StreamSetTest, ADrainReachesThoseThatAreInOnceAndLetsNobodyIn) {
-  StreamSet set(10);
+  config::LiveLimits limits(Most(10));
+  StreamSet set(&limits);
   Stream in;
   Stream left;
   Stream late;
@@ -43,9 +51,21 @@ TEST(StreamSetTest, ADrainReachesThoseThatAreInOnceAndLetsNobodyIn) {
   EXPECT_THAT(set.Enter(&late), IsError(Reason::kShuttingDown, "connect again"));
 }
 
+TEST(StreamSetTest, ALimitThatChangesHoldsForThoseThatCome) {
+  config::LiveLimits limits(Most(1));
+  StreamSet set(&limits);
+  Stream a;
+  Stream b;
+  ASSERT_TRUE(set.Enter(&a).ok());
+  EXPECT_THAT(set.Enter(&b), IsError(Reason::kOverloaded, "limits.streams"));
+  limits.Set(Most(2));
+  EXPECT_TRUE(set.Enter(&b).ok());
+}
+
 // A stream that ends during the drain may be deleted as soon as Leave returns.
 TEST(StreamSetTest, LeavingWaitsForADrainThatIsUnderWay) {
-  StreamSet set(1);
+  config::LiveLimits limits(Most(1));
+  StreamSet set(&limits);
   struct Leaving : Drainable {
     explicit Leaving(StreamSet* set) : set(set) {}
     void Drain() override {

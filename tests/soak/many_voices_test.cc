@@ -5,7 +5,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <deque>
 #include <fstream>
 #include <memory>
@@ -15,7 +14,8 @@
 
 #include "client/cpp/error.h"
 #include "tests/e2e/fixture.h"
-#include "tests/soak/memory_watch.h"
+#include "tests/soak/process_watch.h"
+#include "tests/soak/setting.h"
 #include "tests/soak/voice.h"
 #include "tests/support/wait_until.h"
 
@@ -26,14 +26,6 @@ constexpr int kClients = 16;
 constexpr int64_t kRows = 2000;
 constexpr int kDimension = 256;
 constexpr int64_t kVoiceBytes = kRows * kDimension * static_cast<int64_t>(sizeof(float));  // its frames are its index
-
-// A whole number from the environment: how tests/soak/run.sh asks for the long form.
-int64_t Setting(const char* variable, int64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::atoll(text);
-}
-
-double Mebibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 class ManyVoicesTest : public e2e::EndToEnd {
  protected:
@@ -98,7 +90,7 @@ class ManyVoicesTest : public e2e::EndToEnd {
       const auto shown = clients_.front()->Get(voice.name());
       return shown.ok() && !shown->resident;
     });
-    return ResidentBytes(server_->pid());
+    return TakenBy(server_->pid()).memory;
   }
 
   template <typename Body>
@@ -137,14 +129,14 @@ TEST_F(ManyVoicesTest, AreServedWithinTheBudget) {
   const double seconds = Start();
   std::printf("%zu voices: serves %.3f s after its start\n", voices_.size(), seconds);
   const int64_t empty = MeasureEmpty();
-  MemoryWatch watch(server_->pid());
+  ProcessWatch watch(server_->pid());
   int64_t peaks[2];
   for (int half = 0; half < 2; ++half) {
     Use(calls / 4, half + 10);  // what was there before has gone, or has not
-    watch.TakePeak();
+    watch.TakePeaks();
     const auto start = std::chrono::steady_clock::now();
     Use(calls / 4, half + 100);
-    peaks[half] = watch.TakePeak() - empty;
+    peaks[half] = watch.TakePeaks().memory - empty;
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
     std::printf(
         "empty %.1f MiB, budget %.1f MiB, at most %.1f MiB above empty (%.2f of the budget); %.0f calls/s; %lld "

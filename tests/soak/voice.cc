@@ -6,7 +6,6 @@ namespace kith::soak {
 namespace {
 
 constexpr int64_t kBlock = 4;
-constexpr int kLists = 16;
 
 class Collect final : public FramesSink {
  public:
@@ -45,12 +44,13 @@ absl::Status Voice::Train(Client& client, int64_t rows) {
   MemorySource source(frames);
   TrainOptions options;
   options.recipe = Recipe{};
-  options.recipe->factory = "IVF" + std::to_string(kLists) + ",Flat";
+  options.recipe->factory = "IVF" + std::to_string(lists_) + ",Flat";
   options.recipe->nprobe = 1;
   const auto trained = client.Train(name(), source, options);
   if (!trained.ok()) return trained.status();
   EXPECT_EQ(trained->rows, rows);
   rows_ = rows;
+  ++trainings_;
   return absl::OkStatus();
 }
 
@@ -69,7 +69,7 @@ absl::Status Voice::Expand(Client& client, std::mt19937_64& random) {
   for (float& value : moved.values) value += 1e-3f;
   ExpandParams params;
   params.search.k = 1;
-  params.search.nprobe = kLists;  // moved, it may lie nearer to another list
+  params.search.nprobe = lists_;  // moved, it may lie nearer to another list
   const auto expanded = client.Expand(name(), moved, params);
   if (!expanded.ok()) return expanded.status();
   EXPECT_EQ(expanded->passthrough_rows, 0);
@@ -93,7 +93,7 @@ absl::Status Voice::Add(Client& client, std::mt19937_64& random) {
   const int64_t first = rows_;
   const Frames rows = Rows(first, 1 + static_cast<int64_t>(random() % 8));
   MemorySource source(rows);
-  const auto added = client.Add(name(), source, "row-" + std::to_string(first));
+  const auto added = client.Add(name(), source, std::to_string(trainings_) + "-row-" + std::to_string(first));
   if (!added.ok()) return added.status();
   EXPECT_EQ(added->first_id, first) << name();
   rows_ += rows.rows();

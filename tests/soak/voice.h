@@ -17,10 +17,16 @@ namespace kith::soak {
 // error. Thread-safe.
 class Voice {
  public:
-  Voice(int number, int dimension) : number_(number), dimension_(dimension) {}
+  // Its index has so many lists.
+  Voice(int number, int dimension, int lists = 16) : number_(number), dimension_(dimension), lists_(lists) {}
 
   std::string name() const { return "voice-" + std::to_string(number_); }
 
+  int dimension() const { return dimension_; }
+  // What rows first to first + count - 1 are, if there are so many. All values are different ones.
+  Frames Rows(int64_t first, int64_t count) const;
+
+  // On its first rows, whatever it had before.
   absl::Status Train(Client& client, int64_t rows);
   // A stored row finds itself.
   absl::Status Search(Client& client, std::mt19937_64& random);
@@ -31,11 +37,12 @@ class Voice {
   absl::Status Add(Client& client, std::mt19937_64& random);
 
  private:
-  Frames Rows(int64_t first, int64_t count) const;
   int64_t Draw(std::mt19937_64& random, int64_t count) const;
 
   const int number_;
   const int dimension_;
+  const int lists_;
+  std::atomic<int> trainings_{0};
   std::atomic<int64_t> rows_{0};  // acknowledged
   std::mutex adding_;             // one at a time, so that it is known which ids they get
 };

@@ -8,6 +8,7 @@ namespace {
 
 constexpr absl::Duration kFirstBackoff = absl::Milliseconds(100);
 constexpr absl::Duration kMaxBackoff = absl::Seconds(1);
+constexpr absl::Duration kMaxBackoffOfRestart = absl::Milliseconds(200);  // it may be back at any moment
 
 }  // namespace
 
@@ -62,7 +63,9 @@ void StreamLink::Run() {
     auto stream = client_.StreamExpand(options_.experiment, options_.params, options_.budget, call);
     if (!stream.ok()) NoteError(stream.status(), /*broken=*/false);
     const bool answered = stream.ok() && Serve(**stream);
-    backoff = answered ? kFirstBackoff : std::min(2 * backoff, kMaxBackoff);
+    const absl::Status last_error = counts().last_error;
+    const bool away = absl::IsUnavailable(last_error) || absl::IsCancelled(last_error);
+    backoff = answered ? kFirstBackoff : std::min(2 * backoff, away ? kMaxBackoffOfRestart : kMaxBackoff);
     if (stopping() || cancellation_.WaitFor(backoff)) break;
   }
   std::lock_guard lock(mutex_);

@@ -76,6 +76,10 @@ class Deadline:
         """Seconds that a request made now may take; None: any."""
         return self._each if self._end is None else max(0.001, self._end - time.monotonic())
 
+    def at_most(self, seconds: float) -> float:
+        """`seconds`, or what is left where that is less."""
+        return seconds if self._end is None else max(0.0, min(seconds, self._end - time.monotonic()))
+
     def allows(self, pause: float) -> bool:
         return self._end is None or time.monotonic() + pause < self._end
 

@@ -60,6 +60,7 @@ class Client:
     ) -> None:
         self.target = _channel.resolve_target(target)
         self._request_timeout = request_timeout
+        self._connect_timeout = connect_timeout
         credentials, self._metadata = _channel.security(tls_ca, tls_cert, tls_key, token, token_file)
         options = _channel.channel_options(connect_timeout)
         if credentials is None:
@@ -281,8 +282,17 @@ class Client:
                 pause = rpc.pause_before_retry(error, attempt)
                 if pause is None:
                     raise
+                restarts = error.reason == "SHUTTING_DOWN"
             await asyncio.sleep(pause)
+            if restarts:
+                await self._wait_until_back(rpc.deadline.at_most(self._connect_timeout))
             attempt += 1
+
+    async def _wait_until_back(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._channel.channel_ready(), seconds)
+        except (asyncio.TimeoutError, grpc.aio.UsageError):  # the next attempt says it better
+            pass
 
     async def _once(self, rpc: Rpc) -> Any:
         if rpc.on_start is not None:

@@ -45,7 +45,7 @@ class Client:
     Every method raises `kith.KithError` or one of its kinds: `InvalidArgument`, `NotFound`, `Unavailable` where no
     server is reached, and so on. Methods that may be repeated without harm (search, expand, add, list, show, frames,
     export_index, load, unload, pin, unpin, generations, server_info) are tried up to twice more while the connection
-    breaks.
+    breaks or the server drains, which they then wait for to be back, for `connect_timeout` at most.
     `timeout` is in seconds, of the whole method; without it each request of a search, expand, list, show, delete,
     unload, unpin, generations or server_info has `request_timeout`, and the others any time.
 
@@ -75,6 +75,7 @@ class Client:
     ) -> None:
         self.target = _channel.resolve_target(target)
         self._request_timeout = request_timeout
+        self._connect_timeout = connect_timeout
         credentials, self._metadata = _channel.security(tls_ca, tls_cert, tls_key, token, token_file)
         options = _channel.channel_options(connect_timeout)
         if credentials is None:
@@ -379,8 +380,17 @@ class Client:
                 pause = rpc.pause_before_retry(error, attempt)
                 if pause is None:
                     raise
+                restarts = error.reason == "SHUTTING_DOWN"
             time.sleep(pause)
+            if restarts:
+                self._wait_until_back(rpc.deadline.at_most(self._connect_timeout))
             attempt += 1
+
+    def _wait_until_back(self, seconds: float) -> None:
+        try:
+            grpc.channel_ready_future(self._channel).result(timeout=seconds)
+        except (grpc.FutureTimeoutError, ValueError):  # the next attempt says it better; ValueError: a closed channel
+            pass
 
     def _once(self, rpc: Rpc) -> Any:
         if rpc.on_start is not None:

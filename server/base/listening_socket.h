@@ -1,17 +1,18 @@
-// A TCP socket that listens.
+// TCP sockets that listen.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
-namespace kith::http {
+namespace kith {
 
-// Owns it. Accept is for one thread, Close for any.
+// Owns them. Accept is for one thread, Close for any.
 class ListeningSocket {
  public:
-  // On the first address that `host` stands for (a name or an address, IPv6 without brackets); port 0 takes a free one.
-  // UNAVAILABLE where that cannot be had.
+  // On every address that `host` stands for (a name or an address, IPv6 without brackets) and that can be had, all on
+  // one port; port 0 takes a free one. UNAVAILABLE where none can be had.
   static absl::StatusOr<ListeningSocket> Open(const std::string& host, int port);
 
   ~ListeningSocket();
@@ -28,11 +29,11 @@ class ListeningSocket {
   void Close() const;
 
  private:
-  ListeningSocket(int socket, int closed, int port) : socket_(socket), closed_(closed), port_(port) {}
+  ListeningSocket(int closed, int port) : closed_(closed), port_(port) {}
 
-  int socket_;
+  std::vector<int> sockets_;
   int closed_;  // an eventfd; readable once closed
   int port_;
 };
 
-}  // namespace kith::http
+}  // namespace kith

@@ -1,0 +1,95 @@
+#include "server/rpc/connections.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "server/config/listen.h"
+
+namespace kith::rpc {
+namespace {
+
+constexpr int kFilesForAllElse = 512;  // data, downloads, the page over HTTP; half of what there is where that is less
+
+// What is sent to a client that is gone, and was not told of by its machine.
+constexpr unsigned kLostMilliseconds = 20'000;
+
+ino_t InodeOf(int socket) {
+  struct stat status {};
+  return fstat(socket, &status) == 0 && S_ISSOCK(status.st_mode) ? status.st_ino : 0;
+}
+
+// As gRPC's own listener does.
+void SetOptions(int socket) {
+  const int yes = 1;
+  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+  setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &kLostMilliseconds, sizeof(kLostMilliseconds));
+  fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) | O_NONBLOCK);
+}
+
+}  // namespace
+
+int ConnectionsPossible(int wanted) {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return wanted;
+  rlimit raised = files;
+  raised.rlim_cur = files.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &raised) == 0) files = raised;
+  const auto else_needed = std::min<rlim_t>(kFilesForAllElse, files.rlim_cur / 2);
+  return static_cast<int>(std::min<rlim_t>(static_cast<rlim_t>(wanted), files.rlim_cur - else_needed));
+}
+
+absl::StatusOr<std::unique_ptr<Connections>> Connections::Listen(
+    const std::string& listen, int most, const std::shared_ptr<grpc::ServerCredentials>& credentials,
+    grpc::ServerBuilder* builder) {
+  const auto address = config::ParseListen(listen);
+  if (!address.ok()) return address.status();
+  auto socket = ListeningSocket::Open(address->host, address->port);
+  if (!socket.ok()) return socket.status();
+  std::unique_ptr<Connections> connections(new Connections(*std::move(socket), most));
+  using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+  connections->acceptor_ = builder->experimental().AddExternalConnectionAcceptor(Type::FROM_FD, credentials);
+  return connections;
+}
+
+Connections::~Connections() { Stop(); }
+
+void Connections::Start() {
+  thread_ = std::thread([this] { TakeAll(); });
+}
+
+void Connections::Stop() {
+  socket_.Close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Connections::TakeAll() {
+  for (int socket = socket_.Accept(); socket >= 0; socket = socket_.Accept()) {
+    if (!HasRoom()) {
+      close(socket);
+      continue;
+    }
+    SetOptions(socket);
+    taken_.push_back({socket, InodeOf(socket)});
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.listener_fd = -1;
+    connection.fd = socket;
+    acceptor_->HandleNewConnection(&connection);
+  }
+}
+
+bool Connections::HasRoom() {
+  if (taken_.size() < most_) return true;
+  taken_.erase(std::remove_if(taken_.begin(), taken_.end(),
+                              [](const Taken& taken) { return InodeOf(taken.socket) != taken.inode; }),
+               taken_.end());
+  return taken_.size() < most_;
+}
+
+}  // namespace kith::rpc
