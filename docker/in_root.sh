@@ -18,6 +18,7 @@ while IFS=: read -r folder path; do
   [[ -d "$new$path" ]] || mkdir -p "$new$path" # as an engine makes it, before the root is read-only
   mount --bind "$folder" "$new$path"
 done <<<"$MOUNTS"
+[[ -e "$new/etc/hosts" ]] || echo "127.0.0.1 localhost" >"$new/etc/hosts" # as an engine does
 mount -o remount,bind,ro "$new"
 ip link set lo up 2>/dev/null || ifconfig lo up
 exec chroot "$new" setpriv --reuid 10001 --regid 10001 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all \
