@@ -74,6 +74,9 @@ absl::StatusOr<std::unique_ptr<FolderSnapshot>> FolderSnapshot::Open(const std::
 }
 
 absl::StatusOr<retrieval::Frames> FolderSnapshot::ReadFrames(const GenerationInfo& info, int64_t capacity_rows) {
+  const bool is_possible = info.rows >= 0 && info.dimension > 0 &&
+                           info.rows <= files_.frames.size / (info.dimension * static_cast<int64_t>(sizeof(float)));
+  if (!is_possible) return Damage(frames_.path(), "it is not as long as its rows");
   std::string header = npy::Header(npy::Type::kFloat32, info.rows, info.dimension);
   const size_t values = static_cast<size_t>(info.rows) * info.dimension;
   if (files_.frames.size != static_cast<int64_t>(header.size() + values * sizeof(float))) {

@@ -25,6 +25,8 @@ const std::vector<std::pair<std::string, std::string>>& OtherValues() {
       {"log.format", "json"},
       {"limits.message_bytes", "65536"},
       {"limits.import_bytes", "1048576"},
+      {"limits.answer_bytes", "64MiB"},
+      {"limits.message_buffers", "64MiB"},
       {"search.queue_rows", "9000"},
       {"auth.health", "token"},
       {"auth.reflection", "off"},

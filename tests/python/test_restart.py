@@ -57,20 +57,22 @@ def test_what_a_drain_refuses_is_answered_by_the_next_server(tmp_path, client_cl
     frames = np.random.default_rng(1).standard_normal((100, 16), dtype=np.float32)
     with kith.Client(server.target) as client:
         client.train("anna", frames)
+    begun = threading.Event()
     released = threading.Event()
 
-    def held():  # a call that the drain waits for
-        yield frames
+    def held():  # an addition, which the drain waits for; it begins with more than is under way on a connection
+        for _ in range(16):
+            yield np.zeros((20_000, 16), dtype=np.float32)
+        begun.set()
         released.wait(PATIENCE)
 
     def upload():
-        with kith.Client(server.target) as client, pytest.raises(kith.KithError):
-            client.train("bert", held())
+        with kith.Client(server.target) as client:
+            client.add("anna", held())
 
     uploads = threading.Thread(target=upload)
     uploads.start()
-    with kith.Client(server.target) as client:
-        wait_until(lambda: "bert" in [experiment.name for experiment in client.list()])
+    assert begun.wait(PATIENCE)
     server.process.terminate()
     wait_until(lambda: drains(server.target))
 
@@ -80,7 +82,7 @@ def test_what_a_drain_refuses_is_answered_by_the_next_server(tmp_path, client_cl
     assert client_class.waits.wait(PATIENCE)
     released.set()
     uploads.join()
-    server.stop()
+    assert server.process.wait(PATIENCE) == 0  # a second signal would end it at once
     again = Server(tmp_path, server.target)
     asks.join()
     again.stop()

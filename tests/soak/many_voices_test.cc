@@ -118,6 +118,10 @@ class ManyVoicesTest : public e2e::EndToEnd {
   std::atomic<int64_t> refusals_{0};
 };
 
+// What calls under way, threads' own buffers and the heap's gaps come to, whatever the budget is. More or less of it
+// falls into a half by chance.
+constexpr int64_t kBuffers = int64_t{6} << 20;
+
 TEST_F(ManyVoicesTest, AreServedWithinTheBudget) {
   const int64_t calls = Setting("KITH_SOAK_CALLS", 100);
   Start();
@@ -146,10 +150,10 @@ TEST_F(ManyVoicesTest, AreServedWithinTheBudget) {
   }
   ASSERT_FALSE(HasFailure());
   for (const int64_t peak : peaks) {
-    EXPECT_LE(peak, budget_ + budget_ / 10);
+    EXPECT_LE(peak, budget_ + budget_ / 10 + kBuffers);
     EXPECT_GE(peak, budget_ / 2) << "hardly any voice stays in memory";
   }
-  EXPECT_LE(peaks[1], peaks[0] + budget_ / 20) << "memory grows";
+  EXPECT_LE(peaks[1], peaks[0] + budget_ / 20 + kBuffers) << "memory grows";
   EXPECT_EQ(StopServer(SIGTERM), 0) << server_->err();
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from types import TracebackType
 from typing import Any, AsyncIterable, AsyncIterator, BinaryIO, Iterator, List, Optional, Tuple, Type, TypeVar, Union
 
@@ -275,6 +276,8 @@ class Client:
 
     async def _with_retries(self, rpc: Rpc) -> Any:
         attempt = 0
+        # A server that drained is gone for a moment before the next one is there: until then no attempt counts.
+        back_by: Optional[float] = None
         while True:
             try:
                 return await self._once(rpc)
@@ -282,11 +285,13 @@ class Client:
                 pause = rpc.pause_before_retry(error, attempt)
                 if pause is None:
                     raise
-                restarts = error.reason == "SHUTTING_DOWN"
+                if back_by is None and error.reason == "SHUTTING_DOWN":
+                    back_by = time.monotonic() + self._connect_timeout
             await asyncio.sleep(pause)
-            if restarts:
-                await self._wait_until_back(rpc.deadline.at_most(self._connect_timeout))
-            attempt += 1
+            if back_by is not None and time.monotonic() < back_by:
+                await self._wait_until_back(rpc.deadline.at_most(back_by - time.monotonic()))
+            else:
+                attempt += 1
 
     async def _wait_until_back(self, seconds: float) -> None:
         try:

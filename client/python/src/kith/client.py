@@ -373,6 +373,8 @@ class Client:
 
     def _with_retries(self, rpc: Rpc) -> Any:
         attempt = 0
+        # A server that drained is gone for a moment before the next one is there: until then no attempt counts.
+        back_by: Optional[float] = None
         while True:
             try:
                 return self._once(rpc)
@@ -380,11 +382,13 @@ class Client:
                 pause = rpc.pause_before_retry(error, attempt)
                 if pause is None:
                     raise
-                restarts = error.reason == "SHUTTING_DOWN"
+                if back_by is None and error.reason == "SHUTTING_DOWN":
+                    back_by = time.monotonic() + self._connect_timeout
             time.sleep(pause)
-            if restarts:
-                self._wait_until_back(rpc.deadline.at_most(self._connect_timeout))
-            attempt += 1
+            if back_by is not None and time.monotonic() < back_by:
+                self._wait_until_back(rpc.deadline.at_most(back_by - time.monotonic()))
+            else:
+                attempt += 1
 
     def _wait_until_back(self, seconds: float) -> None:
         try:
