@@ -13,8 +13,8 @@ namespace kith::rpc {
 // name authorities for it. `files` has to outlive the credentials, and these the server.
 //
 // By gRPC's callback for certificates, which asks at each handshake and keeps the last that was good. Its own watcher
-// of files (FileWatcherCertificateProvider) of 1.51 lets go of the old ones before it looks at the new, so that a bad
-// file ends all handshakes, and tells changes apart by the second.
+// of files (FileWatcherCertificateProvider) has no check of ours between a file and the handshakes: one that does not
+// belong to the other would end them.
 std::shared_ptr<grpc::ServerCredentials> MakeTlsCredentials(const auth::PemFiles* files);
 
 }  // namespace kith::rpc
