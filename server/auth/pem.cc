@@ -1,10 +1,6 @@
 #include "server/auth/pem.h"
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
 #include <cerrno>
 #include <cstring>
@@ -15,18 +11,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/auth/openssl.h"
 #include "server/base/status.h"
 
 namespace kith::auth {
 namespace {
-
-struct Freer {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-  void operator()(X509* cert) const { X509_free(cert); }
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-template <typename Thing>
-using Owned = std::unique_ptr<Thing, Freer>;
 
 absl::Status Bad(absl::string_view key, const std::string& path, absl::string_view what) {
   ERR_clear_error();
@@ -42,21 +31,12 @@ absl::StatusOr<std::string> ReadText(absl::string_view key, const std::string& p
   return text.str();
 }
 
-Owned<BIO> BioOf(const std::string& text) {
-  return Owned<BIO>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-// Nobody is there to type a password.
-int NoPassword(char*, int, int, void*) { return 0; }
-
 // All of a file; not one of them may be damaged.
 absl::StatusOr<std::vector<Owned<X509>>> CertificatesOf(absl::string_view key, const std::string& path,
                                                         const std::string& text) {
   std::vector<Owned<X509>> certificates;
   const Owned<BIO> bio = BioOf(text);
-  while (Owned<X509> next{PEM_read_bio_X509(bio.get(), nullptr, NoPassword, nullptr)}) {
-    certificates.push_back(std::move(next));
-  }
+  while (Owned<X509> next = NextCertificate(bio.get())) certificates.push_back(std::move(next));
   const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   ERR_clear_error();
   if (certificates.empty()) return Bad(key, path, "there is no certificate in PEM in it");
@@ -85,7 +65,7 @@ absl::StatusOr<Pem> ReadPem(const config::Tls& files) {
   auto key = ReadText("tls.key", files.key);
   if (!key.ok()) return key.status();
   pem.key = *std::move(key);
-  const Owned<EVP_PKEY> private_key(PEM_read_bio_PrivateKey(BioOf(pem.key).get(), nullptr, NoPassword, nullptr));
+  const Owned<EVP_PKEY> private_key = PrivateKeyOf(pem.key);
   if (private_key == nullptr)
     return Bad("tls.key", files.key, "there is no private key in PEM, without a password, in it");
   if (X509_check_private_key(chain->front().get(), private_key.get()) != 1) {

@@ -1,29 +1,17 @@
 #include "server/http/tls.h"
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
-#include <string>
 #include <utility>
+
+#include "server/auth/openssl.h"
 
 namespace kith::http {
 namespace {
 
-struct Freer {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-  void operator()(X509* cert) const { X509_free(cert); }
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-template <typename Thing>
-using Owned = std::unique_ptr<Thing, Freer>;
-
-Owned<BIO> BioOf(const std::string& text) {
-  return Owned<BIO>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-Owned<X509> NextCertificate(BIO* bio) { return Owned<X509>(PEM_read_bio_X509(bio, nullptr, nullptr, nullptr)); }
+using auth::BioOf;
+using auth::NextCertificate;
+using auth::Owned;
 
 bool UseCertificate(SSL_CTX* context, const auth::Pem& pem) {
   const Owned<BIO> bio = BioOf(pem.cert);
@@ -32,7 +20,7 @@ bool UseCertificate(SSL_CTX* context, const auth::Pem& pem) {
   while (const Owned<X509> between = NextCertificate(bio.get())) {
     if (SSL_CTX_add1_chain_cert(context, between.get()) != 1) return false;
   }
-  const Owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(BioOf(pem.key).get(), nullptr, nullptr, nullptr));
+  const Owned<EVP_PKEY> key = auth::PrivateKeyOf(pem.key);
   return key != nullptr && SSL_CTX_use_PrivateKey(context, key.get()) == 1;
 }
 

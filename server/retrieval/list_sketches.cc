@@ -128,7 +128,7 @@ void ListSketches::Append(absl::Span<const int64_t> lists, const Rows& rows) {
 }
 
 void ListSketches::Put(const Rows& rows, int64_t row, List* list) const {
-  const int lane = list->rows++ % kSketchLanes;
+  const int lane = list->rows % kSketchLanes;
   if (lane == 0) list->panels.resize(list->panels.size() + panel_bytes());
   uint8_t* bytes = list->panels.data() + list->panels.size() - panel_bytes();
   SketchPanel panel;
@@ -142,6 +142,7 @@ void ListSketches::Put(const Rows& rows, int64_t row, List* list) const {
   for (int j = 0; j < directions(); ++j) {
     codes[(j / 4 * kSketchLanes + lane) * 4 + j % 4] = static_cast<uint8_t>(rows.codes[row * directions() + j] + kZero);
   }
+  ++list->rows;  // only now: there may have been no memory for another panel
 }
 
 void ListSketches::Bounds(const float* projected, float norm, int64_t list, float centroid_distance,

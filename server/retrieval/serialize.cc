@@ -96,7 +96,12 @@ absl::StatusOr<std::unique_ptr<Index>> ReadIndex(absl::FunctionRef<absl::StatusO
   if ((*index)->metric_type != (metric == Metric::kL2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT)) {
     return Damaged("it has another metric");
   }
-  return std::make_unique<Index>(*std::move(index), frames, metric, report);
+  std::unique_ptr<Index> ready;
+  // Of what it makes of the lists, too, there may be no memory for.
+  const absl::Status status =
+      Guarded("loading the index", [&] { ready = std::make_unique<Index>(*std::move(index), frames, metric, report); });
+  if (!status.ok()) return status;
+  return ready;
 }
 
 }  // namespace kith::retrieval

@@ -48,6 +48,7 @@ class SketchSearch {
     Smallest(sketches_->kernels(), bounds_, first, first_.data(), &scores_);
     places_.assign(first_.begin(), first_.end());
     Compare(nearest);
+    if (first_.size() == bounds_.size()) return true;
     for (const int64_t place : first_) bounds_[place] = std::numeric_limits<float>::infinity();
     const float limit = nearest->limit() * (1 + 2 * sketches_->rounding()) + kUnderflow;
     places_.resize(bounds_.size());

@@ -19,7 +19,7 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def wait_until(condition, what):
-    """Gives what condition() gave when it was true at last. An OSError counts as not yet."""
+    """Gives what condition() gave when it was true at last. An OSError counts as not yet. It is condition() that takes time."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         try:
@@ -28,7 +28,6 @@ def wait_until(condition, what):
             value = None
         if value:
             return value
-        time.sleep(0.1)  # between two looks
     raise AssertionError(f"in vain for {PATIENCE} s: {what}")
 
 

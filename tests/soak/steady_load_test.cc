@@ -6,12 +6,14 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <deque>
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <random>
 #include <string>
 #include <thread>
@@ -160,9 +162,17 @@ class SteadyLoadTest : public e2e::EndToEnd {
   }
 
   // How the load is spread over time; nothing waits for a condition here.
-  void Pause(int64_t milliseconds) const {
-    const auto end = Clock::now() + std::chrono::milliseconds(milliseconds);
-    while (!stopping_ && Clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  void Pause(int64_t milliseconds) {
+    std::unique_lock<std::mutex> lock(stop_mutex_);
+    stop_.wait_for(lock, std::chrono::milliseconds(milliseconds), [this] { return stopping_.load(); });
+  }
+
+  void Stop() {
+    {
+      const std::lock_guard<std::mutex> lock(stop_mutex_);
+      stopping_ = true;
+    }
+    stop_.notify_all();
   }
 
   static void Expect(const absl::Status& status, const std::string& what) {
@@ -217,6 +227,8 @@ class SteadyLoadTest : public e2e::EndToEnd {
   const int64_t pause_ms_ = Setting("KITH_SOAK_PAUSE_MS", 0);
   std::deque<Voice> voices_;
   std::atomic<bool> stopping_{false};
+  std::mutex stop_mutex_;
+  std::condition_variable stop_;  // of Pause, once stopping_
   Counts counts_;
 };
 
@@ -257,7 +269,7 @@ TEST_F(SteadyLoadTest, LeavesTheServerAsItIs) {
                 static_cast<long long>(peak.files), static_cast<long long>(peak.threads));
     std::fflush(stdout);
   }
-  stopping_ = true;
+  Stop();
   for (std::thread& thread : threads) thread.join();
   const std::chrono::duration<double> taken = Clock::now() - start;
   Report(outcome, capacity, taken.count());
