@@ -6,7 +6,6 @@
 namespace kith::cli {
 namespace {
 
-// Reads the token as it is parsed, so that a file without one is a wrong usage.
 void AddSecurityOptions(CLI::App& app, Context& context) {
   const CLI::Validator file_or_system(
       [](const std::string& ca) { return ca == TlsOptions::kSystemCa ? "" : CLI::ExistingFile(ca); }, "");
@@ -23,12 +22,7 @@ void AddSecurityOptions(CLI::App& app, Context& context) {
       ->envname("KITH_TLS_KEY")
       ->check(CLI::ExistingFile)
       ->type_name("FILE");
-  const auto read = [&context](const std::string& path) {
-    auto token = ReadTokenFile(path);
-    if (!token.ok()) throw CLI::ValidationError("--token-file", std::string(token.status().message()));
-    context.token = *std::move(token);
-  };
-  app.add_option_function<std::string>("--token-file", read, "File with the token for the server")
+  app.add_option("--token-file", context.token_file, "File with the token for the server")
       ->envname("KITH_TOKEN_FILE")
       ->type_name("FILE");
 }

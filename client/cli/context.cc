@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "CLI/CLI.hpp"
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
@@ -23,8 +24,12 @@ ClientOptions Context::MakeClientOptions() {
   ClientOptions options;
   options.target = server;
   options.tls = tls;
-  options.token = token;
-  if (!token.empty() && !tls.enabled() && !IsThisMachine(server) && !std::exchange(warned, true)) {
+  if (!token_file.empty()) {
+    auto token = ReadTokenFile(token_file);
+    if (!token.ok()) throw CLI::ValidationError("--token-file", std::string(token.status().message()));
+    options.token = *std::move(token);
+  }
+  if (!options.token.empty() && !tls.enabled() && !IsThisMachine(server) && !std::exchange(warned, true)) {
     err << "kith: warning: the token goes to " << server
         << " in plain text, for everyone between to read; use TLS (--tls-ca)" << std::endl;
   }

@@ -31,14 +31,15 @@ struct Context {
   double timeout_seconds = 0;  // 0: none given
   std::string request_id = {};
   TlsOptions tls = {};
-  std::string token = {};
+  std::string token_file = {};
 
   bool warned = false;  // of the token
 
   int exit_code = kDone;  // set by the command
 
-  // The token is read from its file beforehand, by the parser. Warns on `err`, once, of a token that goes in plain text
-  // to another machine.
+  // Reads the token from its file; one without a token is a wrong usage (CLI::ValidationError), but only for those who
+  // call a server: `kith token create` may be about to write it. Warns on `err`, once, of a token that goes in plain
+  // text to another machine.
   ClientOptions MakeClientOptions();
   CallOptions MakeCallOptions();
   bool interrupted() const { return cancellation.cancelled(); }

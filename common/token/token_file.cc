@@ -186,7 +186,10 @@ absl::Status Change(const std::string& path, const std::function<absl::StatusOr<
     return absl::InvalidArgumentError(absl::StrCat(path, ":", entries.status().message()));
   }
   auto changed = change(*std::move(text));
-  return changed.ok() ? Replace(file, *changed) : changed.status();
+  if (!changed.ok()) return changed.status();
+  if (absl::Status status = Replace(file, *changed); !status.ok()) return status;
+  // A token that is said to be revoked must not be back after a power cut.
+  return fsync(folder.get()) == 0 ? absl::OkStatus() : Failed(path, "its folder cannot be written");
 }
 
 }  // namespace

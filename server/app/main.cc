@@ -151,15 +151,18 @@ int WaitForStop(const Signals& signals, const rpc::Server& server, Reload* reloa
   const std::string status = "listening on " + server.address();
   TellReady(status);
   const auto watchdog = WatchdogInterval();
+  TimePoint due = watchdog ? Clock::now() + *watchdog : TimePoint::max();
   while (true) {
-    const int signal = watchdog ? signals.WaitFor(*watchdog) : signals.Wait();
-    if (signal == 0) {
+    if (Clock::now() >= due) {  // however many signals come
       if (server.Answers(kAnswerPatience)) TellAlive();
-    } else if (signal == SIGHUP && reload->possible()) {
+      due = Clock::now() + *watchdog;
+    }
+    const int signal = watchdog ? signals.WaitUntil(due) : signals.Wait();
+    if (signal == SIGHUP && reload->possible()) {
       TellReloading();
       reload->Run();
       TellReady(status);
-    } else {
+    } else if (signal != 0) {
       return signal;
     }
   }
@@ -225,13 +228,14 @@ absl::Status Serve(const Options& options, const Security& security, const Signa
   std::fflush(stdout);
   spdlog::info("listening on {}", (*server)->address());
 
-  Reload reload(options.file, options.overrides, config, [&](const config::Config& now) {
+  Reload reload(options.file, options.overrides, config, [&](const config::Config& before, const config::Config& now) {
     limits.Set(now.limits);
     (*registry)->SetMaxExperiments(now.limits.experiments);
     engine.SetQueueRows(now.search.queue_rows);
     budget.SetLimit(now.memory.budget.Of(UsableMemory()));
     folding.SetThresholds(now.storage.fold_rows, now.storage.fold_bytes);
-    telemetry::SetLogLevel(now.log.level).IgnoreError();  // the configuration has checked it
+    // Only then: kith log-level may have set another meanwhile. The configuration has checked it.
+    if (now.log.level != before.log.level) telemetry::SetLogLevel(now.log.level).IgnoreError();
   });
   const int signal = WaitForStop(signals, **server, &reload);
   signals.StopAtOnceFromNowOn();

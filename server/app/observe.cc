@@ -51,7 +51,7 @@ telemetry::Levels Observer::Look() {
   levels.stored_rows = counts.rows;
   levels.memory_budget_bytes = observed_.budget->limit();
   levels.memory_reserved_bytes = observed_.budget->used();
-  levels.experiments = series_.Update(CountsOf(observed_.registry->ReadTraffic()), Clock::now());
+  levels.experiments = series_.Update([&] { return CountsOf(observed_.registry->ReadTraffic()); }, Clock::now());
   levels.start_seconds = static_cast<double>(absl::ToUnixMillis(observed_.started)) / 1000;
   LookAtTrainings(&levels);
   LookAtDisk(&levels);
@@ -71,11 +71,15 @@ void Observer::LookAtTrainings(telemetry::Levels* levels) const {
 }
 
 void Observer::LookAtDisk(telemetry::Levels* levels) {
-  const std::lock_guard<std::mutex> lock(disk_mutex_);
+  std::unique_lock<std::mutex> lock(disk_mutex_);
   const TimePoint start = Clock::now();
   if (start >= disk_due_) {
-    disk_ = UsageOfDisk(observed_.data_dir);
+    disk_due_ = TimePoint::max();  // a slow disk keeps one thread waiting; the others tell of the last look
+    lock.unlock();
+    const DiskUsage disk = UsageOfDisk(observed_.data_dir);
     const TimePoint end = Clock::now();
+    lock.lock();
+    disk_ = disk;
     disk_due_ = end + std::max<Clock::duration>(kLeastDiskPause, kDiskPauseTimes * (end - start));
   }
   levels->data_bytes = disk_.folder_bytes;

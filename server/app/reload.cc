@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "server/config/changes.h"
 
@@ -19,9 +20,10 @@ void Reload::Run() {
     return;
   }
   const auto changes = config::Changes(running_, *wanted);
-  spdlog::set_level(std::min(spdlog::get_level(), spdlog::level::info));  // what follows is told at every level
+  const auto level = spdlog::get_level();
+  spdlog::set_level(std::min(level, spdlog::level::info));  // what follows is told at every level
   if (changes.empty()) spdlog::info("reload: {} says what is in force already", file_);
-  running_ = config::WithLiveKeys(running_, *wanted);
+  const config::Config before = std::exchange(running_, config::WithLiveKeys(running_, *wanted));
   for (const config::Change& change : changes) {
     if (change.live) {
       spdlog::info("reload: {} is {} now, and was {}", change.key, change.to, change.from);
@@ -29,7 +31,8 @@ void Reload::Run() {
       spdlog::warn("reload: {} stays {}: to make it {}, restart kithd", change.key, change.from, change.to);
     }
   }
-  apply_(running_);
+  spdlog::set_level(level);
+  apply_(before, running_);
 }
 
 }  // namespace kith::app

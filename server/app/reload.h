@@ -12,10 +12,12 @@ namespace kith::app {
 // Used by one thread.
 class Reload {
  public:
-  // `running` was read from `file` with `overrides` on top. `apply` is given a configuration whose live keys
-  // (config/changes.h) it is to take on, the level of the log among them.
-  Reload(std::string file, config::Overrides overrides, config::Config running,
-         std::function<void(const config::Config&)> apply)
+  // What was in force, and what is now.
+  using Apply = std::function<void(const config::Config& before, const config::Config& now)>;
+
+  // `running` was read from `file` with `overrides` on top. `apply` is to take on those live keys (config/changes.h)
+  // that differ.
+  Reload(std::string file, config::Overrides overrides, config::Config running, Apply apply)
       : file_(std::move(file)),
         overrides_(std::move(overrides)),
         running_(std::move(running)),
@@ -35,7 +37,7 @@ class Reload {
   const std::string file_;
   const config::Overrides overrides_;
   config::Config running_;
-  const std::function<void(const config::Config&)> apply_;
+  const Apply apply_;
 };
 
 }  // namespace kith::app

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <thread>
 
@@ -25,11 +26,12 @@ int Signals::Wait() const {
   return signal;
 }
 
-int Signals::WaitFor(std::chrono::microseconds time) const {
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
+int Signals::WaitUntil(TimePoint time) const {
+  const auto left = std::max<Clock::duration>(time - Clock::now(), Clock::duration::zero());
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
   timespec timeout{};
   timeout.tv_sec = seconds.count();
-  timeout.tv_nsec = std::chrono::nanoseconds(time - seconds).count();
+  timeout.tv_nsec = std::chrono::duration_cast<std::chrono::nanoseconds>(left - seconds).count();
   const int signal = sigtimedwait(&all_, nullptr, &timeout);
   return signal > 0 ? signal : 0;
 }

@@ -1,8 +1,9 @@
 // The signals that kithd heeds, waited for instead of handled.
 #pragma once
 
-#include <chrono>
 #include <csignal>
+
+#include "server/base/clock.h"
 
 namespace kith::app {
 
@@ -13,8 +14,8 @@ class Signals {
 
   // Waits for SIGTERM, SIGINT or SIGHUP, and gives which one came.
   int Wait() const;
-  // The same, but gives 0 where none comes within `time`.
-  int WaitFor(std::chrono::microseconds time) const;
+  // The same, but gives 0 where none comes until `time`, or now and then before.
+  int WaitUntil(TimePoint time) const;
 
   // From now on SIGTERM or SIGINT ends the process at once.
   void StopAtOnceFromNowOn() const;

@@ -65,14 +65,21 @@ Json VoicesJson(const experiments::Registry& registry) {
   std::map<std::string, experiments::TrafficReading> traffic;
   for (experiments::TrafficReading& reading : registry.ReadTraffic()) traffic[reading.experiment] = std::move(reading);
   Json voices = Json::array();
-  for (const experiments::Description& voice : registry.List("", kMostVoices)) {
-    Json json = VoiceJson(voice);
-    const experiments::TrafficReading& counts = traffic[voice.record.name];
-    json["blocks"] = counts.blocks;
-    json["searched"] = counts.rows;
-    json["late"] = counts.late;
-    json["refused"] = counts.refused;
-    voices.push_back(std::move(json));
+  constexpr size_t kAtOnce = 50;  // a search that needs the registry waits
+  std::string after;
+  for (bool last = false; !last && voices.size() < kMostVoices;) {
+    const auto page = registry.List(after, kAtOnce);
+    last = page.size() < kAtOnce;
+    if (!page.empty()) after = page.back().record.name;
+    for (const experiments::Description& voice : page) {
+      Json json = VoiceJson(voice);
+      const experiments::TrafficReading& counts = traffic[voice.record.name];
+      json["blocks"] = counts.blocks;
+      json["searched"] = counts.rows;
+      json["late"] = counts.late;
+      json["refused"] = counts.refused;
+      voices.push_back(std::move(json));
+    }
   }
   return voices;
 }

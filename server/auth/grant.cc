@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "common/token/name_pattern.h"
+#include "server/base/ids.h"
 #include "server/base/status.h"
 
 namespace kith::auth {
@@ -35,9 +36,11 @@ absl::Status Grant::AllowName(std::string_view experiment) const {
 }
 
 bool Grant::Covers(std::string_view experiment) const {
+  if (for_all_) return true;
+  if (experiment.size() > kMaxNameBytes) return false;  // matching takes the longer
   const absl::string_view name(experiment.data(), experiment.size());
-  return for_all_ || std::any_of(patterns_.begin(), patterns_.end(),
-                                 [&](const std::string& pattern) { return token::Matches(pattern, name); });
+  return std::any_of(patterns_.begin(), patterns_.end(),
+                     [&](const std::string& pattern) { return token::Matches(pattern, name); });
 }
 
 absl::Status Grant::Check() const { return revoked_.load(std::memory_order_relaxed) ? BadToken() : absl::OkStatus(); }

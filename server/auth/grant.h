@@ -30,6 +30,7 @@ class Grant {
   // PERMISSION_DENIED, with one and the same message for each name that it is not for.
   absl::Status AllowName(std::string_view experiment) const;
   bool Covers(std::string_view experiment) const;
+  bool for_all() const { return for_all_; }
 
   // UNAUTHENTICATED once the token is not in the file any more, or for something else.
   absl::Status Check() const;

@@ -78,6 +78,11 @@ absl::StatusOr<Pem> ReadPem(const config::Tls& files) {
     const auto all = CertificatesOf("tls.client_ca", files.client_ca, pem.client_ca);
     if (!all.ok()) return all.status();
   }
+  auto context = MakeSslContext(pem.cert, pem.key, pem.client_ca);
+  if (!context.ok()) {
+    return Bad("tls.cert", files.cert, absl::StrCat("OpenSSL does not serve with it: ", context.status().message()));
+  }
+  pem.context = *std::move(context);
   const ASN1_TIME* const not_after = X509_get0_notAfter(chain->front().get());
   pem.not_after = TimeText(not_after);
   pem.expired = X509_cmp_current_time(not_after) < 0;

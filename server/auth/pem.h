@@ -8,15 +8,18 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/auth/ssl_context.h"
 #include "server/config/config.h"
 
 namespace kith::auth {
 
-// What the files have, checked: certificates that can be read, a key that is that of the first of them.
+// What the files have, checked: certificates that can be read, a key that is that of the first of them, and that
+// OpenSSL serves with.
 struct Pem {
   std::string cert;
   std::string key;
   std::string client_ca;  // empty where clients need no certificate
+  SslContext context;     // made of these
   std::string not_after;  // of the server's certificate, for people
   bool expired = false;
 };

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
+#include "server/base/ids.h"
 
 namespace kith::auth {
 namespace {
@@ -62,7 +63,8 @@ std::shared_ptr<Account> RateLimits::OfClient(const std::string& client, TimePoi
 }
 
 std::shared_ptr<Account> RateLimits::OfExperiment(const std::string& name, TimePoint now) {
-  return experiments_ == nullptr ? nullptr : experiments_->Find(name, now);
+  if (experiments_ == nullptr) return nullptr;
+  return experiments_->Find(name.size() <= kMaxNameBytes ? name : "", now);  // all that are no names share one account
 }
 
 std::string ClientOf(absl::string_view peer) {

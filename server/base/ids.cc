@@ -9,8 +9,6 @@
 namespace kith {
 namespace {
 
-constexpr size_t kMaxNameBytes = 128;
-
 // The length of the UTF-8 sequence that starts `text`, 0 where it is none: overlong forms, surrogates and code points
 // above U+10FFFF are none (RFC 3629).
 size_t Utf8SequenceLength(std::string_view text, uint32_t* code_point) {

@@ -46,6 +46,7 @@ void Folding::ConsiderAll() {
 void Folding::SetThresholds(int64_t rows, int64_t bytes) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    if (rows == rows_ && bytes == bytes_) return;
     rows_ = rows;
     bytes_ = bytes;
   }

@@ -15,7 +15,7 @@ struct Traffic {
   std::atomic<int64_t> rows{0};         // in those
   std::atomic<int64_t> nanoseconds{0};  // that those took, from their arrival until gRPC had the answer
   std::atomic<int64_t> late{0};         // blocks whose time was over
-  std::atomic<int64_t> refused{0};      // blocks that there was no room for
+  std::atomic<int64_t> refused{0};      // blocks that there was no room for, or that were beyond a limit
   LiveFrames live;
 
   static void Count(std::atomic<int64_t>* counter, int64_t by = 1) {

@@ -76,8 +76,17 @@ absl::StatusOr<std::shared_ptr<const VoiceMap>> VoiceMaps::Find(const std::strin
   return nullptr;
 }
 
+VoiceMaps::~VoiceMaps() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  known_.clear();  // what waits is not made
+}
+
+VoiceMaps::Place VoiceMaps::PlaceOf(const std::string& name) {
+  return std::find_if(known_.begin(), known_.end(), [&](const Known& known) { return known.name == name; });
+}
+
 VoiceMaps::Known* VoiceMaps::Touch(const std::string& name) {
-  const auto found = std::find_if(known_.begin(), known_.end(), [&](const Known& known) { return known.name == name; });
+  const Place found = PlaceOf(name);
   if (found != known_.end()) {
     known_.splice(known_.begin(), known_, found);
   } else {
@@ -88,14 +97,18 @@ VoiceMaps::Known* VoiceMaps::Touch(const std::string& name) {
 }
 
 void VoiceMaps::Make(const std::string& name, const std::shared_ptr<const Generation>& generation) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (PlaceOf(name) == known_.end()) return;  // pushed out by others meanwhile
+  }
   std::shared_ptr<VoiceMap> map;
   const absl::Status status = Guarded([&] {
     if (generation != nullptr) map = MapOf(generation);
     return absl::OkStatus();
   });
   const std::lock_guard<std::mutex> lock(mutex_);
-  const auto found = std::find_if(known_.begin(), known_.end(), [&](const Known& known) { return known.name == name; });
-  if (found == known_.end()) return;  // pushed out by others meanwhile
+  const Place found = PlaceOf(name);
+  if (found == known_.end()) return;
   found->making = false;
   if (!status.ok() || map == nullptr) return;
   map->number = ++made_;

@@ -33,6 +33,8 @@ class VoiceMaps {
  public:
   // `registry` outlives this.
   explicit VoiceMaps(const Registry* registry);
+  // Waits for the map that is being made.
+  ~VoiceMaps();
 
   // Of the generation that serves, or null while that is being made or where it is not in memory: nothing is loaded
   // for this. EXPERIMENT_NOT_FOUND.
@@ -55,6 +57,9 @@ class VoiceMaps {
     bool making = false;
   };
 
+  using Place = std::list<Known>::iterator;
+
+  Place PlaceOf(const std::string& name);  // with mutex_ held
   // With mutex_ held; the one that was asked for last is first in the list.
   Known* Touch(const std::string& name);
   void Make(const std::string& name, const std::shared_ptr<const Generation>& generation);

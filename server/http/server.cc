@@ -79,7 +79,7 @@ absl::Status CheckReader(const Security& security, const httplib::Request& reque
   if (security.tokens == nullptr) return absl::OkStatus();
   const auto grant = security.tokens->Find(request.get_header_value("Authorization"));
   if (!grant.ok()) return grant.status();
-  if ((*grant)->Allow(token::Scope::kAdmin, auth::Subject::kListed).ok()) return absl::OkStatus();
+  if ((*grant)->Allow(token::Scope::kAdmin, auth::Subject::kServer).ok()) return absl::OkStatus();
   return (*grant)->Allow(token::Scope::kRead, auth::Subject::kServer);
 }
 
@@ -126,7 +126,6 @@ class Server::Service : public httplib::Server {
         security_(security),
         socket_(std::move(socket)),
         connections_(limits.waiting) {
-    if (security.tls != nullptr) tls_.emplace(security.tls);
     // All is answered here, before httplib would read a body or match a path.
     set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
       const absl::Status status = Guarded([&] {
@@ -156,8 +155,8 @@ class Server::Service : public httplib::Server {
   void ServeAll() {
     for (int socket = connections_.Pop(); socket >= 0; socket = connections_.Pop()) {
       (void)Guarded([&] {
-        Ssl tls = tls_ ? tls_->Accept(socket) : nullptr;
-        if (tls_ && tls == nullptr) return absl::OkStatus();
+        Ssl tls = security_.tls == nullptr ? nullptr : Accept(*security_.tls, socket);
+        if (security_.tls != nullptr && tls == nullptr) return absl::OkStatus();
         BoundedStream stream(socket, limits_, connections_, std::move(tls));
         bool closed = true;
         process_request(stream, /*close_connection=*/true, closed, [&](httplib::Request& request) {
@@ -173,7 +172,6 @@ class Server::Service : public httplib::Server {
   const Pages pages_;
   const Limits limits_;
   const Security security_;
-  std::optional<TlsSource> tls_;
   const ListeningSocket socket_;
   ConnectionQueue connections_;
   std::vector<std::thread> threads_;

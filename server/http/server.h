@@ -34,7 +34,7 @@ class Server {
  public:
   // Listens on host (a name or an address, IPv6 without brackets) and port; 0 takes a free one. UNAVAILABLE where that
   // cannot be had.
-  // All but /healthz and /readyz wants a token with the scope read for all experiments, or with the scope admin, where
+  // All but /healthz and /readyz wants a token with the scope read or admin for all experiments, where
   // calls need tokens, and a certificate where clients need one.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const std::string& host, int port, Pages pages,
                                                        const Limits& limits = {}, const Security& security = {});

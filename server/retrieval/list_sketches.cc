@@ -108,17 +108,20 @@ ListSketches::Rows ListSketches::Sketch(absl::Span<const int64_t> lists, const f
     const float* inside = projected.data() + i * directions();
     const float squared_norm = SquaredNorm(differences.data() + i * dimension, dimension);
     rows.code.push_back(kernels_.encode_bytes(inside, zero.data(), directions(), rows.codes.data() + i * directions()));
+    const float inside_off = rounding_inside_ * std::sqrt(squared_norm);
     float off;
-    rows.rest.push_back(RestOf(squared_norm, SquaredNorm(inside, directions()), &off));
-    rows.error.push_back(off + rows.code.back().error * (1 + rounding_) + rounding_inside_ * std::sqrt(squared_norm));
+    rows.rest.push_back(RestOf(squared_norm, SquaredNorm(inside, directions()), inside_off, &off));
+    rows.error.push_back(off + rows.code.back().error * (1 + rounding_) + inside_off);
   }
   return rows;
 }
 
-// The length of what is left of a vector where what lies inside is taken away; `off` gets what it may be wrong by.
-float ListSketches::RestOf(float squared_norm, float squared_norm_inside, float* off) const {
+// The length of what is left of a vector where what lies inside, which may be wrong by `inside_off`, is taken away;
+// `off` gets what it may be wrong by itself.
+float ListSketches::RestOf(float squared_norm, float squared_norm_inside, float inside_off, float* off) const {
   const float rest = std::sqrt(std::max(0.0f, squared_norm - squared_norm_inside));
-  const float squares_off = 4 * rounding_ * squared_norm;
+  const float squares_off =
+      4 * rounding_ * squared_norm + inside_off * (2 * std::sqrt(squared_norm_inside) + inside_off);
   *off = squares_off > 0 ? squares_off / std::max(rest, std::sqrt(squares_off)) : 0;
   return rest;
 }
@@ -154,8 +157,9 @@ void ListSketches::Bounds(const float* projected, float norm, int64_t list, floa
   for (const int8_t code : codes) query.code_sum += code;
   float inside;
   kernels_.squared_distances(&projected, 1, &center, 1, directions(), &inside);
-  query.rest = RestOf(centroid_distance, inside, &query.error);
-  query.error += query.code.error * (1 + rounding_) + rounding_inside_ * (norm + largest_norm_);
+  const float inside_off = rounding_inside_ * (norm + largest_norm_);
+  query.rest = RestOf(centroid_distance, inside, inside_off, &query.error);
+  query.error += query.code.error * (1 + rounding_) + inside_off;
   kernels_.sketch_bounds(query, sketches_[list].panels.data(), sketches_[list].rows, directions() / 4, bounds);
 }
 

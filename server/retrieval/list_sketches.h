@@ -71,7 +71,7 @@ class ListSketches {
   int64_t panel_bytes() const;
   void SketchAll();
   void Put(const Rows& rows, int64_t row, List* list) const;
-  float RestOf(float squared_norm, float squared_norm_inside, float* off) const;
+  float RestOf(float squared_norm, float squared_norm_inside, float inside_off, float* off) const;
 
   const FlatLists lists_;
   const float* const centroids_;  // [nlist, dimension]

@@ -15,46 +15,28 @@ namespace {
 
 constexpr int64_t kRowsAtOnce = 64;
 // Where more than one in so many rows is left, it takes less time to read all of each list once for all queries.
-constexpr size_t kWorthwhile = 2;
+constexpr int64_t kWorthwhile = 2;
 constexpr float kUnderflow = 1e-36f;  // of squares
 
 // One query after the other; keeps its buffers.
 class SketchSearch {
  public:
-  // The candidates of the query from here on: the rows of the lists that are `assigned`.
-  void Begin(const ListSketches& sketches, const float* query, const float* projected, int nprobe,
-             const int64_t* assigned) {
+  // Offers `nearest` the rows of the lists that are `assigned`, all that can be among its k. False where that is no
+  // gain over reading all of them; then not all were looked at.
+  bool Search(const ListSketches& sketches, const float* query, const float* projected, int nprobe,
+              const int64_t* assigned, int k, NearestHeap* nearest) {
     sketches_ = &sketches;
     query_ = query;
-    probes_.clear();
-    centroids_.clear();
-    int64_t candidates = 0;
-    for (int p = 0; p < nprobe; ++p) {
-      if (assigned[p] < 0) continue;
-      probes_.push_back({candidates, assigned[p]});
-      centroids_.push_back(sketches.centroid(assigned[p]));
-      candidates += sketches.lists().rows(assigned[p]);
-    }
-    bounds_.resize(candidates);
-    FindBounds(projected);
-  }
-
-  // The rows with the lowest bounds first: they give a limit that leaves out most of the others. False where it leaves
-  // out too few to be worth it: then not all were looked at.
-  bool FindNearest(int k, NearestHeap* nearest) {
-    if (bounds_.empty()) return true;
-    const auto first = static_cast<int>(std::min<size_t>(2 * static_cast<size_t>(k), bounds_.size()));
-    first_.resize(first);
-    Smallest(sketches_->kernels(), bounds_, first, first_.data(), &scores_);
-    places_.assign(first_.begin(), first_.end());
+    const int64_t candidates = TakeLists(nprobe, assigned);
+    const int64_t first = 2 * static_cast<int64_t>(k);
+    if (first > candidates / kWorthwhile) return false;
+    FindBounds(projected, candidates);
+    // Those with the lowest bounds first: they give a limit that leaves out most of the others.
+    FindLowest(static_cast<int>(first));
     Compare(nearest);
-    if (first_.size() == bounds_.size()) return true;
-    for (const int64_t place : first_) bounds_[place] = std::numeric_limits<float>::infinity();
-    const float limit = nearest->limit() * (1 + 2 * sketches_->rounding()) + kUnderflow;
-    places_.resize(bounds_.size());
-    places_.resize(
-        sketches_->kernels().at_most(bounds_.data(), static_cast<int>(bounds_.size()), limit, places_.data()));
-    if (places_.size() > bounds_.size() / kWorthwhile) return false;
+    for (const int64_t place : places_) bounds_[place] = std::numeric_limits<float>::infinity();
+    FindAtMost(nearest->limit() * (1 + 2 * sketches.rounding()) + kUnderflow);
+    if (static_cast<int64_t>(places_.size()) > candidates / kWorthwhile) return false;
     Compare(nearest);
     return true;
   }
@@ -65,7 +47,22 @@ class SketchSearch {
     int64_t list;
   };
 
-  void FindBounds(const float* projected) {
+  // Returns how many rows they have.
+  int64_t TakeLists(int nprobe, const int64_t* assigned) {
+    probes_.clear();
+    centroids_.clear();
+    int64_t candidates = 0;
+    for (int p = 0; p < nprobe; ++p) {
+      if (assigned[p] < 0) continue;
+      probes_.push_back({candidates, assigned[p]});
+      centroids_.push_back(sketches_->centroid(assigned[p]));
+      candidates += sketches_->lists().rows(assigned[p]);
+    }
+    return candidates;
+  }
+
+  void FindBounds(const float* projected, int64_t candidates) {
+    bounds_.resize(candidates);
     const int dimension = sketches_->lists().dimension();
     const Kernels& kernels = sketches_->kernels();
     scores_.resize(probes_.size());
@@ -77,6 +74,27 @@ class SketchSearch {
     for (size_t p = 0; p < probes_.size(); ++p) {
       sketches_->Bounds(projected, norm, probes_[p].list, scores_[p], bounds_.data() + probes_[p].first);
     }
+  }
+
+  // Into places_, those of the `count` lowest bounds, and of any that are as low as the last of them.
+  void FindLowest(int count) {
+    constexpr int kFew = 128;  // that are put in order as fast as all are parted
+    if (count <= kFew) {
+      lowest_.resize(count);
+      Smallest(sketches_->kernels(), bounds_, count, lowest_.data(), &scores_);
+      places_.assign(lowest_.begin(), lowest_.end());
+    } else {
+      scores_ = bounds_;
+      std::nth_element(scores_.begin(), scores_.begin() + count - 1, scores_.end());
+      FindAtMost(scores_[count - 1]);
+    }
+  }
+
+  // Into places_.
+  void FindAtMost(float limit) {
+    places_.resize(bounds_.size());
+    places_.resize(
+        sketches_->kernels().at_most(bounds_.data(), static_cast<int>(bounds_.size()), limit, places_.data()));
   }
 
   // The candidates at places_, exactly.
@@ -111,7 +129,7 @@ class SketchSearch {
   std::vector<const float*> centroids_;
   std::vector<float> bounds_;
   std::vector<float> scores_;
-  std::vector<int64_t> first_;
+  std::vector<int64_t> lowest_;
   std::vector<int32_t> places_;
 };
 
@@ -160,8 +178,8 @@ void SearchSketchedLists(const ListSketches& sketches, int64_t n, const float* q
       const float* query = queries + row * dimension;
       NearestHeap nearest(k, distances + row * k, ids + row * k);
       nearest.Clear();
-      search.Begin(sketches, query, projected.data() + i * sketches.directions(), nprobe, assigned + row * nprobe);
-      if (search.FindNearest(k, &nearest)) {
+      if (search.Search(sketches, query, projected.data() + i * sketches.directions(), nprobe, assigned + row * nprobe,
+                        k, &nearest)) {
         nearest.Sort();
       } else {
         rest.Add(query, dimension, assigned + row * nprobe, nprobe, row);

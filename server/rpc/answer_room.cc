@@ -12,9 +12,10 @@ constexpr absl::Duration kRetryDelay = absl::Milliseconds(100);
 }  // namespace
 
 absl::StatusOr<AnswerRoom::Part> AnswerRoom::Take(int64_t bytes) {
-  const int64_t before = used_.fetch_add(bytes);
-  Part part(this, bytes);
-  if (before == 0 || before + bytes <= bytes_) return part;
+  int64_t before = used_.load();
+  while (before == 0 || before + bytes <= bytes_) {
+    if (used_.compare_exchange_weak(before, before + bytes)) return Part(this, bytes);
+  }
   return WithRetryDelay(
       Error(Reason::kOverloaded,
             absl::StrCat("the server is busy: answers of ", before,

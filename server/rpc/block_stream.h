@@ -68,14 +68,16 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
   using Base = GatedCall<grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>>;
 
  public:
-  // `source`: SourceOf the call.
-  BlockStream(const Context& context, StreamSet* streams, uint64_t source, CallGate::Pass pass)
-      : Base(std::move(pass)), context_(context), streams_(streams), source_(source) {
-    if (absl::Status status = streams_->Enter(this); !status.ok()) {
-      entered_ = false;
-      end_ = ToGrpc(status);
+  using Reactor = grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>;
+
+  // The stream, or a call that is told why there can be none. `source`: SourceOf the call.
+  static Reactor* Open(const Context& context, StreamSet* streams, uint64_t source, CallGate::Pass pass) {
+    std::unique_ptr<BlockStream> stream(new BlockStream(context, streams, source, std::move(pass)));
+    if (absl::Status status = streams->Enter(stream.get()); !status.ok()) {
+      return new RefusedCall<Reactor>(stream->pass().End(ToGrpc(status)));
     }
-    Read();  // also where it is refused: see OnReadDone
+    stream->Read();
+    return stream.release();
   }
 
   void OnReadDone(bool ok) override {
@@ -83,10 +85,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
     std::unique_lock<std::mutex> lock(mutex_);
     reading_ = false;
     if (finished_) return;
-    if (!entered_) {
-      // Refused only now, because gRPC 1.51 never gives the memory of a call back that was answered when its client,
-      // which takes nothing, had reset it already.
-    } else if (!ok) {
+    if (!ok) {
       if (!end_) end_ = cancelled_ ? grpc::Status::CANCELLED : ToGrpc(CheckUnread(incoming_->request));
     } else {
       taking_ = true;
@@ -114,7 +113,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
   }
 
   void OnDone() override {
-    if (entered_) streams_->Leave(this);
+    streams_->Leave(this);
     delete this;
   }
 
@@ -140,6 +139,9 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
   // transport. So a client that takes no answers is not given all the room that there is for them.
   static constexpr size_t kMostPending = 64;
   static constexpr int64_t kMostPendingBytes = int64_t{8} << 20;
+
+  BlockStream(const Context& context, StreamSet* streams, uint64_t source, CallGate::Pass pass)
+      : Base(std::move(pass)), context_(context), streams_(streams), source_(source) {}
 
   void Read() {
     incoming_ = std::make_shared<Block>();
@@ -214,7 +216,8 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
     context_.metrics->CountStreamBlock(Kind::kRpc, status.code());
     if (!status.ok()) {
       CountFailed(block->trace, Kind::kRpc, status, context_.metrics.get());
-      block->response.Clear();
+      typename Kind::Response().Swap(&block->response);  // what there was of an answer, and its room
+      block->answer = {};
     } else {
       LogIfSlow(block->trace, Kind::kRpc, options_->block.experiment, this->call_id(), context_.slow_log.get());
     }
@@ -223,6 +226,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
     block->response.set_sequence(block->request.sequence());
     typename Kind::Request().Swap(&block->request);  // its frames would stay for as long as the answer is not taken
     std::unique_lock<std::mutex> lock(mutex_);
+    if (!status.ok()) pending_bytes_ -= std::exchange(block->answer_bytes, 0);
     block->ready = true;
     Advance(std::move(lock));
   }
@@ -269,7 +273,6 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
   const Context& context_;
   StreamSet* const streams_;
   const uint64_t source_;
-  bool entered_ = true;
   std::optional<StreamOptions> options_;  // set by the first message, constant afterwards
   std::shared_ptr<Block> incoming_;       // belongs to the read that is under way
 

@@ -3,8 +3,10 @@
 // hold it up.
 #pragma once
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -144,6 +146,40 @@ class RefusedCall : public Reactor {
  public:
   explicit RefusedCall(const grpc::Status& status) { this->Finish(status); }
   void OnDone() override { delete this; }
+};
+
+// One that its client streams to is told at its first message, or soon: gRPC 1.51 never gives the memory of a call back
+// that was answered when its client, which takes nothing, had reset it already.
+template <typename Reactor, typename Request>
+class RefusedStream : public Reactor {
+ public:
+  explicit RefusedStream(grpc::Status status) : status_(std::move(status)) {
+    this->StartRead(&request_);
+    alarm_.Set(std::chrono::system_clock::now() + kPatience, [this, told = told_](bool) {
+      if (!told->test_and_set()) this->Finish(status_);
+    });
+  }
+  void OnReadDone(bool) override {
+    if (!told_->test_and_set()) this->Finish(status_);
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  static constexpr std::chrono::milliseconds kPatience{100};
+
+  const grpc::Status status_;
+  const std::shared_ptr<std::atomic_flag> told_ = std::make_shared<std::atomic_flag>();
+  Request request_;
+  grpc::Alarm alarm_;
+};
+template <typename Request, typename Response>
+class RefusedCall<grpc::ServerBidiReactor<Request, Response>>
+    : public RefusedStream<grpc::ServerBidiReactor<Request, Response>, Request> {
+  using RefusedStream<grpc::ServerBidiReactor<Request, Response>, Request>::RefusedStream;
+};
+template <typename Request>
+class RefusedCall<grpc::ServerReadReactor<Request>> : public RefusedStream<grpc::ServerReadReactor<Request>, Request> {
+  using RefusedStream<grpc::ServerReadReactor<Request>, Request>::RefusedStream;
 };
 
 // The reactor that `make(pass)` gives, or one that refuses the call. `experiment`: as for CallGate::Enter.

@@ -26,19 +26,15 @@ namespace {
 constexpr int kDefaultPageSize = 100;
 constexpr int kMaxPageSize = 1000;
 
-// The next `most` experiments behind `after` that the grant covers, by name; null covers all.
+// The next `most` experiments behind `after` that the grant covers, by name; null covers all. For a grant of some, all
+// are looked at whatever is asked for, so that the time tells nothing of the others' names.
 std::vector<experiments::Description> Listed(const experiments::Registry& registry, const auth::Grant* grant,
-                                             std::string after, size_t most) {
+                                             const std::string& after, size_t most) {
+  if (grant == nullptr || grant->for_all()) return registry.List(after, most);
   std::vector<experiments::Description> listed;
-  while (listed.size() < most) {
-    const size_t wanted = most - listed.size();
-    auto page = registry.List(after, wanted);
-    const bool last = page.size() < wanted;
-    if (!page.empty()) after = page.back().record.name;
-    for (experiments::Description& description : page) {
-      if (grant == nullptr || grant->Covers(description.record.name)) listed.push_back(std::move(description));
-    }
-    if (last) break;
+  for (experiments::Description& description : registry.List("", SIZE_MAX)) {
+    const std::string& name = description.record.name;
+    if (grant->Covers(name) && name > after && listed.size() < most) listed.push_back(std::move(description));
   }
   return listed;
 }

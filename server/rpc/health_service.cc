@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/base/status.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/caller.h"
 #include "server/rpc/status.h"
@@ -21,9 +22,9 @@ using EndedCall = RefusedCall<grpc::ServerUnaryReactor>;
 // Writes the latest status, then those after it. Deletes itself when the call is over.
 class HealthService::Watcher : public grpc::ServerWriteReactor<HealthCheckResponse> {
  public:
-  // `service` is null for one that is not known.
-  explicit Watcher(HealthService* service) : service_(service) {
-    service_ == nullptr ? Tell(HealthCheckResponse::SERVICE_UNKNOWN) : service_->Enter(this);
+  // `known`: of a service that there is.
+  Watcher(HealthService* service, bool known) : service_(service) {
+    known ? service_->Enter(this) : Tell(HealthCheckResponse::SERVICE_UNKNOWN);
   }
 
   void Tell(Status status) {
@@ -45,7 +46,7 @@ class HealthService::Watcher : public grpc::ServerWriteReactor<HealthCheckRespon
     Advance(std::move(lock));
   }
   void OnDone() override {
-    if (service_ != nullptr) service_->Leave(this);
+    service_->Leave(this);
     delete this;
   }
 
@@ -92,6 +93,7 @@ void HealthService::Enter(Watcher* watcher) {
 void HealthService::Leave(Watcher* watcher) {
   const std::lock_guard<std::mutex> lock(mutex_);
   watchers_.erase(watcher);
+  --watching_;
 }
 
 grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* call, const HealthCheckRequest* request,
@@ -108,7 +110,15 @@ grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(grpc::Callba
   if (absl::Status status = CheckToken(*call, tokens_); !status.ok()) {
     return new RefusedCall<grpc::ServerWriteReactor<HealthCheckResponse>>(ToGrpc(status));
   }
-  return new Watcher(request->service().empty() ? this : nullptr);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (watching_ >= kMostWatchers) {
+      return new RefusedCall<grpc::ServerWriteReactor<HealthCheckResponse>>(ToGrpc(
+          Error(Reason::kOverloaded, "too many watch the health of this server; ask for it by Check, or try later")));
+    }
+    ++watching_;
+  }
+  return new Watcher(this, request->service().empty());
 }
 
 }  // namespace kith::rpc

@@ -28,6 +28,8 @@ class HealthService : public grpc::health::v1::Health::CallbackService {
 
  private:
   class Watcher;
+  // Whoever can reach the server may watch, so there is an end to it.
+  static constexpr int kMostWatchers = 1024;
   using Status = grpc::health::v1::HealthCheckResponse::ServingStatus;
 
   // Tells the watcher the status, now and whenever it changes, until it leaves.
@@ -38,6 +40,7 @@ class HealthService : public grpc::health::v1::Health::CallbackService {
   std::mutex mutex_;
   Status status_ = grpc::health::v1::HealthCheckResponse::NOT_SERVING;  // guarded by mutex_
   std::unordered_set<Watcher*> watchers_;                               // guarded by mutex_
+  int watching_ = 0;  // those, and those of services that there are none of; guarded by mutex_
 };
 
 }  // namespace kith::rpc

@@ -29,12 +29,12 @@ absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions
   block.job.params = *params;
   const auto queries = QueriesOf(frames, block.job.index->dimension(), context.limits->Get());
   if (!queries.ok()) return queries.status();
+  call->trace->rows = queries->rows;
   auto answer = context.answers->Take(answer_bytes);
   if (!answer.ok()) return answer.status();
   *call->answer = *std::move(answer);
   block.job.queries = *queries;
   if (call->trace->traffic->live.IsWatched()) call->trace->traffic->live.Note(*queries, call->trace->received);
-  call->trace->rows = queries->rows;
   block.job.times = &call->trace->job;
   block.job.deadline = call->deadline;
   block.job.source = call->source;

@@ -54,7 +54,7 @@ grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>* Retrie
     grpc::CallbackServerContext* call) {
   using Reactor = grpc::ServerBidiReactor<typename Kind::Request, typename Kind::Response>;
   return Admit<Reactor>(gate_, Kind::kRpc, *call, nullptr, [&](CallGate::Pass pass) {
-    return new BlockStream<Kind>(context_, &streams_, SourceOf(*call), std::move(pass));
+    return BlockStream<Kind>::Open(context_, &streams_, SourceOf(*call), std::move(pass));
   });
 }
 

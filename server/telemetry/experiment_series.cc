@@ -33,8 +33,10 @@ void Add(const ExperimentCounts& more, ExperimentCounts* sum) {
 
 }  // namespace
 
-std::vector<ExperimentCounts> ExperimentSeries::Update(const std::vector<ExperimentCounts>& now, TimePoint time) {
+std::vector<ExperimentCounts> ExperimentSeries::Update(const std::function<std::vector<ExperimentCounts>()>& read,
+                                                       TimePoint time) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  const std::vector<ExperimentCounts> now = read();
   const double minutes = std::chrono::duration<double, std::ratio<60>>(time - std::exchange(updated_, time)).count();
   const double decay =
       std::exp(-std::max(0.0, minutes) / std::chrono::duration<double, std::ratio<60>>(kMemory).count());

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -33,9 +34,10 @@ class ExperimentSeries {
   // At most so many have series of their own; 0 or more.
   explicit ExperimentSeries(size_t most) : most_(most) {}
 
-  // Takes note of what the experiments' counts are now, in order of their names; those that are not among them have
-  // been deleted, and so are their series. Gives what is to be shown: by name, the others last.
-  std::vector<ExperimentCounts> Update(const std::vector<ExperimentCounts>& now, TimePoint time);
+  // Takes note of what the experiments' counts are now, which `read` gives in order of their names; those that are not
+  // among them have been deleted, and so are their series. Gives what is to be shown: by name, the others last. `read`
+  // is called with a lock held, so that no update has older counts than the one before it.
+  std::vector<ExperimentCounts> Update(const std::function<std::vector<ExperimentCounts>()>& read, TimePoint time);
 
  private:
   struct Known {

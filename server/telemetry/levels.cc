@@ -92,7 +92,8 @@ void AddExperiments(const Levels& levels, std::vector<MetricFamily>* families) {
       [](const ExperimentCounts& counts) { return kNano * Of(counts.nanoseconds); });
   add("kith_experiment_late_blocks_total", "Blocks whose time was over before they were computed, by experiment.",
       [](const ExperimentCounts& counts) { return Of(counts.late); });
-  add("kith_experiment_refused_blocks_total", "Blocks that there was no room for, by experiment.",
+  add("kith_experiment_refused_blocks_total",
+      "Blocks that there was no room for, or that were beyond a limit, by experiment.",
       [](const ExperimentCounts& counts) { return Of(counts.refused); });
 }
 

@@ -153,7 +153,8 @@ struct Metrics::Series {
                        SecondsBounds()};
   Counter& late =
       AddCounters(&registry, "kith_late_blocks_total", "Blocks whose time was over before they were computed.").Add({});
-  Counters& refused = AddCounters(&registry, "kith_refused_blocks_total", "Blocks that there was no room for.");
+  Counters& refused = AddCounters(&registry, "kith_refused_blocks_total",
+                                  "Blocks that there was no room for, or that were beyond a limit.");
   Counter& refused_overloaded = Refused(Reason::kOverloaded);
   Counter& refused_memory = Refused(Reason::kMemoryBudget);
   Counter& refused_rate = Refused(Reason::kRateLimited);

@@ -54,6 +54,11 @@ TEST_F(PemTest, SaysThatACertificateHasExpired) {
   EXPECT_TRUE(pem->expired);
 }
 
+TEST_F(PemTest, WhatOpenSslReadsButDoesNotServeWithIsWrongToo) {
+  const testing::Identity weak = made_.Make("weak", testing::Certificates::kGood, 1024);
+  ExpectBad({weak.cert, weak.key, ""}, "tls.cert", weak.cert, "key too small");
+}
+
 TEST_F(PemTest, NamesWhatIsWrong) {
   const std::string missing = made_.folder() + "/missing";
   const std::string text = Write("text", "hello");

@@ -135,6 +135,14 @@ TEST(AccountTable, OneWithAStreamIsNotForgotten) {
   EXPECT_FALSE(table.Find("a", kStart)->EnterStream().ok());
 }
 
+TEST(RateLimits, WhatCannotBeANameIsNotKept) {
+  config::Limits limits;
+  limits.experiment.requests = 1;
+  const auto rates = RateLimits::Make(limits);
+  EXPECT_EQ(rates->OfExperiment(std::string(129, 'a'), kStart), rates->OfExperiment(std::string(129, 'b'), kStart));
+  EXPECT_NE(rates->OfExperiment(std::string(128, 'a'), kStart), rates->OfExperiment(std::string(128, 'b'), kStart));
+}
+
 TEST(ClientOf, IsTheMachine) {
   EXPECT_EQ(ClientOf("ipv4:10.0.0.1:5000"), ClientOf("ipv4:10.0.0.1:5001"));
   EXPECT_NE(ClientOf("ipv4:10.0.0.1:5000"), ClientOf("ipv4:10.0.0.2:5000"));

@@ -108,6 +108,16 @@ TEST_F(SecurityOptionsTest, AFileWithoutATokenIsAWrongUsage) {
   EXPECT_THAT(odd.err, AllOf(HasSubstr("no token"), Not(HasSubstr("se cret"))));
 }
 
+// The commands that make the file must work before there is one.
+TEST_F(SecurityOptionsTest, ThoseThatCallNoServerReadNoToken) {
+  const std::string tokens = folder_.path() + "/tokens";
+  EXPECT_EQ(Kith({"--token-file", "/no/such/file", "token", "create", "--file", tokens.c_str(), "--experiments", "*"})
+                .exit_code,
+            kDone);
+  EXPECT_EQ(Kith({"--token-file", "/no/such/file", "token", "list", "--file", tokens.c_str()}).exit_code, kDone);
+  EXPECT_EQ(Kith({"--token-file", "/no/such/file", "list", "--help"}).exit_code, kDone);
+}
+
 TEST_F(SecurityOptionsTest, PemFilesThatCannotBe) {
   const std::string text = WriteFile("text", "hello");
   EXPECT_EQ(Call({"list", "--tls-ca", "/no/such/file"}).exit_code, kWrongUsage);

@@ -196,6 +196,25 @@ TEST_F(HostileTest, FloodsOfSmallFrames) {
   }
 }
 
+// Calls that no limit is asked about, since they have no token.
+TEST_F(HostileTest, StreamsThatAreResetBeforeTheyAreRefusedForTheirToken) {
+  EXPECT_EQ(StopServer(SIGTERM), 0);
+  ASSERT_EQ(Kith({"token", "create", "--file", Path("tokens"), "--experiments", "*"}).exit_code, 0);
+  std::ofstream(Path("kithd.yaml")) << "auth:\n  tokens: " << Path("tokens") << "\n  health: open\n";
+  StartServer("127.0.0.1:0", {{"--config", Path("kithd.yaml")}, {}, {}, {}});
+  const auto is_healthy = [&] { return Kith({"health"}).exit_code == 0; };
+  ASSERT_TRUE(is_healthy());
+  const int64_t before = Memory();
+  {
+    RawConnection connection = Connect();
+    connection.Send(ResetStreams(100'000));
+  }
+  EXPECT_TRUE(is_healthy());
+  WaitUntil([&] { return Memory() - before < 128 * kMebibyte; });
+  EXPECT_EQ(StopServer(SIGTERM), 0);
+  StartServer();  // for what comes behind every test
+}
+
 // More than may be open, and none of the refusals is taken.
 TEST_F(HostileTest, StreamsThatAreResetBeforeTheyAreRefused) {
   const std::string resets = ResetStreams(100'000);
@@ -277,7 +296,7 @@ TEST_F(ConnectionsTest, OneBeyondTheLimitIsClosedAndOthersServed) {
   std::vector<RawConnection> connections;
   for (int i = 0; i < 5; ++i) connections.push_back(Connect());
   RawConnection beyond(address_);
-  beyond.ReadToTheEnd();  // the server ends it
+  EXPECT_EQ(beyond.ReadToTheEnd(), 0U) << "one that gRPC has is sent its settings";
   connections.pop_back();
   WaitUntil([&] { return Client(ClientOptions{address_}).Get("voice").ok(); });
 }

@@ -99,10 +99,11 @@ bool RawConnection::Send(std::string_view bytes) {
 
 void RawConnection::HalfClose() { shutdown(socket_, SHUT_WR); }
 
-void RawConnection::ReadToTheEnd() {
+size_t RawConnection::ReadToTheEnd() {
+  size_t bytes = 0;
   char read[4096];
-  while (recv(socket_, read, sizeof(read), 0) > 0) {
-  }
+  for (ssize_t got; (got = recv(socket_, read, sizeof(read), 0)) > 0;) bytes += static_cast<size_t>(got);
+  return bytes;
 }
 
 }  // namespace kith::e2e

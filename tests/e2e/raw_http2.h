@@ -60,8 +60,8 @@ class RawConnection {
   // No more is sent.
   void HalfClose();
 
-  // Reads until the server ends the connection, and forgets what it read.
-  void ReadToTheEnd();
+  // Reads until the server ends the connection; how many bytes it sent.
+  size_t ReadToTheEnd();
 
  private:
   int socket_ = -1;

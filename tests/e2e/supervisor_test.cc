@@ -111,6 +111,16 @@ TEST_F(SupervisorTest, AReloadTakesOnWhatCanChangeAndTellsWhatCannot) {
   EXPECT_EQ(Kith({"train", "bert", GenerateFrames(100)}).exit_code, 0);
 }
 
+TEST_F(SupervisorTest, AReloadLeavesALogLevelThatWasSetMeanwhile) {
+  StartConfigured();
+  EXPECT_EQ(Kith({"log-level", "debug"}).exit_code, 0);
+  Configure("limits: {k: 5}\n");
+  Reload("limits.k");
+  // Told behind the lines of the reload, were it taken on; a call comes behind that.
+  EXPECT_THAT(Kith({"log-level"}).out, HasSubstr("debug"));
+  EXPECT_THAT(server_->err(), Not(HasSubstr("the log level is info")));
+}
+
 TEST_F(SupervisorTest, AReloadOfAWrongFileChangesNothingAndSaysWhy) {
   Configure("limits: {k: 7}\n");
   StartConfigured();
@@ -124,8 +134,8 @@ TEST_F(SupervisorTest, AFlagStandsAboveAReloadedFile) {
   ProcessOptions options;
   options.arguments = {"--config", Path("kithd.yaml"), "--log-level", "warn"};
   StartServer("127.0.0.1:0", options);
-  Configure("log: {level: debug}\nlimits: {k: 5}\n");
-  Reload("limits.k");
+  Configure("log: {level: debug, slow_ms: 5}\nlimits: {k: 5}\n");
+  Reload("log.slow_ms");  // which is told after log.level
   EXPECT_THAT(server_->err(), Not(HasSubstr("log.level")));
 }
 

@@ -36,8 +36,8 @@ class SecurityTest : public ::testing::Test {
     security_.tls = pem_.get();
   }
   void Start(const Limits& limits = {}) {
-    auto server = Server::Start("127.0.0.1", 0, {[] { return std::string(100'000, 'm'); }, [] { return true; }}, limits,
-                                security_);
+    auto server = Server::Start("127.0.0.1", 0, {[] { return std::string(100'000, 'm'); }, [] { return true; }, {}},
+                                limits, security_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
@@ -77,7 +77,8 @@ class SecurityTest : public ::testing::Test {
 
 TEST_F(SecurityTest, MetricsWantATokenAndHealthDoesNot) {
   const std::string reader = NewToken("read", "*");
-  const std::string admin = NewToken("admin", "anna");
+  const std::string admin = NewToken("admin", "*");
+  const std::string admin_of_one = NewToken("admin", "anna");
   const std::string one_voice = NewToken("read", "anna*");
   const std::string writer = NewToken("write", "*");
   UseTokens();
@@ -87,7 +88,7 @@ TEST_F(SecurityTest, MetricsWantATokenAndHealthDoesNot) {
   for (const char* path : {"/metrics", "/api/status", "/no/such/page"}) {
     EXPECT_THAT(Ask(path, ""), AllOf(StartsWith("HTTP/1.1 401 "), HasSubstr("WWW-Authenticate: Bearer"))) << path;
     EXPECT_THAT(Ask(path, token::TokenText(*token::NewToken())), StartsWith("HTTP/1.1 401 ")) << path;
-    for (const std::string& token : {one_voice, writer}) {
+    for (const std::string& token : {one_voice, writer, admin_of_one}) {
       EXPECT_THAT(Ask(path, token), StartsWith("HTTP/1.1 403 ")) << path;
     }
   }

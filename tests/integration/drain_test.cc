@@ -175,7 +175,7 @@ TEST_F(DrainTest, AfterwardsNobodyIsServed) {
   ASSERT_TRUE(client().Search("unary", View(frames_)).ok());
   service().server().Drain(kPatience);
   CallOptions call;
-  call.timeout = absl::Seconds(20);
+  call.timeout = absl::Seconds(1);  // it is tried all that time
   EXPECT_TRUE(IsNotReached(client().Search("unary", View(frames_), {}, call).status()));
   service().server().Drain(kPatience);  // once more does no harm
 }

@@ -207,6 +207,23 @@ TEST_F(SecurityTest, AnUploadEndsAtItsNextMessageWhenItsTokenIsRevoked) {
   EXPECT_EQ(ClientWith(NewToken("read", {"*"}))->Get("carl").status().code(), absl::StatusCode::kNotFound);
 }
 
+TEST_F(SecurityTest, AnAdditionIsNotMadeWhenItsTokenIsRevokedBeforeItsEnd) {
+  const std::string token = NewToken("write,read", {"alice-*"});
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", "Bearer " + token);
+  v1::AddResponse response;
+  const auto add = retrieval().Add(&context, &response);
+  v1::AddRequest request;
+  request.set_experiment("alice-1");
+  FillRaw(frames_, request.mutable_frames());
+  ASSERT_TRUE(add->Write(request));
+  ASSERT_TRUE(token::RemoveEntry(path_, token::ParseToken(token)->id).ok());
+  ASSERT_TRUE(tokens_->Reload().ok());
+  add->WritesDone();
+  EXPECT_THAT(ToStatus(add->Finish()), FailsWith(absl::StatusCode::kUnauthenticated, "UNAUTHENTICATED", "revoked"));
+  EXPECT_EQ(ClientWith(NewToken("read", {"*"}))->Get("alice-1")->rows, frames_.rows());
+}
+
 constexpr char kHealthCheck[] = "/grpc.health.v1.Health/Check";
 constexpr char kHealthWatch[] = "/grpc.health.v1.Health/Watch";
 constexpr char kReflection[] = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";

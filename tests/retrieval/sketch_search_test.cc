@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "server/retrieval/list_search.h"
@@ -48,7 +49,7 @@ class Sketched {
 
   void ExpectSameAsWholeLists(FrameView queries) {
     for (const int nprobe : {2, 7, kLists}) {
-      for (const int k : {1, 8, 300}) {
+      for (const int k : {1, 8, 100, 300, 1024}) {
         SCOPED_TRACE(::testing::Message() << queries.rows << " queries, nprobe " << nprobe << ", k " << k);
         std::vector<int64_t> assigned(queries.rows * nprobe);
         std::vector<float> coarse(assigned.size());
@@ -149,6 +150,8 @@ TEST_P(SketchSearchTest, FindsAmongStrangeValues) {
       {"zeros", [](int64_t, float* values, int dimension) { std::fill_n(values, dimension, 0.0f); }},
       {"in three dimensions",
        [](int64_t, float* values, int dimension) { std::fill_n(values + 3, dimension - 3, 0.0f); }},
+      {"in eight dimensions, far from zero",
+       [](int64_t, float* values, int dimension) { std::fill_n(values + 8, dimension - 8, 20.0f); }},
       {"far from zero",
        [](int64_t, float* values, int dimension) {
          for (int j = 0; j < dimension; ++j) values[j] += 1000;
@@ -178,6 +181,27 @@ TEST_P(SketchSearchTest, FindsAmongStrangeValues) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Dimensions, SketchSearchTest, ::testing::Values(128, 257, 768));
+
+TEST(SketchedIndexTest, AnswersAsFaissDoesBesideAdditions) {
+  constexpr int kDimension = 128;
+  const Frames frames = testing::SpeechLike(kRows + 300, kDimension, 1);
+  Recipe recipe = RecipeOf("IVF64,Flat");
+  recipe.nprobe = 4;
+  const std::unique_ptr<Index> index =
+      MustBuild(recipe, {kDimension, {frames.values.begin(), frames.values.begin() + kRows * kDimension}});
+  FaissTwin faiss(*index);
+  const FrameView added = frames.view().Slice(kRows, 300);
+  const FrameView stored = frames.view().Slice(0, 64);
+  std::thread adding([&] { EXPECT_TRUE(index->Add(added).ok()); });
+  while (index->rows() < kRows + added.rows) {
+    const Neighbors found = MustSearch(*index, stored);
+    for (int64_t row = 0; row < stored.rows; ++row) EXPECT_EQ(found.distances[row * found.k], 0) << row;
+  }
+  adding.join();
+  faiss.Add(added);
+  ExpectSameNeighbors(MustSearch(*index, added), faiss.Search(added, *index->Resolve({})),
+                      DistanceTolerance(added, Metric::kL2));
+}
 
 TEST(SketchedIndexTest, AnswersOtherSpeakersAsFaissDoes) {
   const auto voice = testing::RealFrames("voice-a/3_feature768");

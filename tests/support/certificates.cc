@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include <cstdio>
@@ -24,8 +25,8 @@ void Check(bool good) {
   if (!good) throw std::runtime_error("a certificate cannot be made");
 }
 
-Key NewKey() {
-  Key key(EVP_EC_gen("P-256"), EVP_PKEY_free);
+Key NewKey(int rsa_bits = 0) {
+  Key key(rsa_bits > 0 ? EVP_RSA_gen(rsa_bits) : EVP_EC_gen("P-256"), EVP_PKEY_free);
   Check(key != nullptr);
   return key;
 }
@@ -87,8 +88,8 @@ Certificates::~Certificates() {
   std::filesystem::remove_all(folder_);
 }
 
-Identity Certificates::Make(const std::string& name, Validity validity) const {
-  const Key key = NewKey();
+Identity Certificates::Make(const std::string& name, Validity validity, int rsa_bits) const {
+  const Key key = NewKey(rsa_bits);
   const Cert cert = NewCert(name, key.get(), -10 * kDay, validity == kGood ? 10 * kDay : -kDay);
   X509* const issuer = authority_->cert.get();
   AddExtension(cert.get(), issuer, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");

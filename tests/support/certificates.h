@@ -22,8 +22,8 @@ class Certificates {
   Certificates& operator=(const Certificates&) = delete;
 
   // For servers on 127.0.0.1 and localhost, and for clients: `name`.cert.pem and `name`.key.pem in the folder, in the
-  // place of what has these names.
-  Identity Make(const std::string& name, Validity validity = kGood) const;
+  // place of what has these names. The key is on an elliptic curve, or RSA of so many bits.
+  Identity Make(const std::string& name, Validity validity = kGood, int rsa_bits = 0) const;
 
   std::string ca() const { return folder_ + "/ca.pem"; }  // the authority's certificate
   const std::string& folder() const { return folder_; }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace kith::telemetry {
@@ -22,7 +23,7 @@ class ExperimentSeriesTest : public ::testing::Test {
     for (const auto& [name, number] : blocks) counts.push_back({name, number, 16 * number, 0, 0, 0});
     now_ += std::chrono::minutes(1);
     std::map<std::string, int64_t> shown;
-    for (const ExperimentCounts& series : series_.Update(counts, now_)) {
+    for (const ExperimentCounts& series : series_.Update([&] { return counts; }, now_)) {
       EXPECT_EQ(series.rows, 16 * series.blocks);
       EXPECT_TRUE(shown.emplace(series.experiment, series.blocks).second) << series.experiment << " twice";
     }
@@ -78,10 +79,29 @@ TEST_F(ExperimentSeriesTest, OneThatIsCalledOtherIsAmongTheOthers) {
 
 TEST(ExperimentSeries, NoneHasItsOwnWhereNoneMay) {
   ExperimentSeries series(0);
-  const auto shown = series.Update({{"anna", 3, 0, 0, 0, 0}, {"bob", 4, 0, 0, 0, 0}}, Clock::now());
+  const auto shown = series.Update(
+      [] {
+        return std::vector<ExperimentCounts>{{"anna", 3, 0, 0, 0, 0}, {"bob", 4, 0, 0, 0, 0}};
+      },
+      Clock::now());
   ASSERT_EQ(shown.size(), 1);
   EXPECT_EQ(shown[0].experiment, kOtherExperiments);
   EXPECT_EQ(shown[0].blocks, 7);
+}
+
+TEST(ExperimentSeries, ThoseThatAskAtOnceCountEverythingOnce) {
+  ExperimentSeries series(1);
+  int64_t blocks = 0;  // read and changed by `read` alone, which only one at a time is in
+  const auto ask = [&] {
+    for (int i = 0; i < 10'000; ++i) {
+      series.Update([&] { return std::vector<ExperimentCounts>{{"anna", ++blocks, 0, 0, 0, 0}}; }, Clock::now());
+    }
+  };
+  std::thread other(ask);
+  ask();
+  other.join();
+  const auto shown = series.Update([&] { return std::vector<ExperimentCounts>{{"anna", blocks, 0, 0, 0, 0}}; }, {});
+  EXPECT_EQ(shown.front().blocks, 20'000);
 }
 
 }  // namespace

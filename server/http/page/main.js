@@ -295,7 +295,11 @@ function defaultVoice(status) {
 
 function show(status) {
   const restarted = last !== null && status.up_seconds < last.up_seconds;
-  if (restarted) looks.length = 0;
+  if (restarted) {
+    // Its numbers begin anew.
+    looks.length = 0;
+    Object.assign(shown, { tag: '', after: 0 });
+  }
   const previous = restarted ? null : last;
   last = status;
   showState(status);
