@@ -32,6 +32,7 @@ ByteCentroids::ByteCentroids(const float* centroids, int64_t nlist, int dimensio
       nlist_(nlist),
       dimension_(dimension),
       steps_((dimension + 3) / 4),
+      width_((nlist + kBytePanelWidth - 1) / kBytePanelWidth * kBytePanelWidth),
       is_l2_(metric == Metric::kL2),
       rounding_(1.2e-7f * (static_cast<float>(dimension) / 16 + 16)),
       mean_(dimension),
@@ -41,8 +42,7 @@ ByteCentroids::ByteCentroids(const float* centroids, int64_t nlist, int dimensio
       mean_[j] += (centroids[i * dimension + j] - mean_[j]) / static_cast<float>(i + 1);
     }
   }
-  const int64_t panels = (nlist + kBytePanelWidth - 1) / kBytePanelWidth;
-  panels_.resize(static_cast<size_t>(panels) * steps_ * 4 * kBytePanelWidth);
+  panels_.resize(width_ * steps_ * 4);
   std::vector<int8_t> codes(dimension);
   for (int64_t i = 0; i < nlist; ++i) {
     const ByteCode code = kernels.encode_bytes(centroids + i * dimension, mean_.data(), dimension, codes.data());
@@ -58,6 +58,9 @@ ByteCentroids::ByteCentroids(const float* centroids, int64_t nlist, int dimensio
     largest_norm_ = std::max(largest_norm_, code.squared_norm);
     largest_error_ = std::max(largest_error_, code.error);
   }
+  scales_.resize(width_);
+  norms_.resize(width_);
+  offsets_.resize(width_);
 }
 
 void ByteCentroids::TakeQueries(int64_t n, const float* queries, Scratch* scratch) const {
@@ -74,30 +77,24 @@ void ByteCentroids::TakeQueries(int64_t n, const float* queries, Scratch* scratc
   }
 }
 
-// scores[r * nlist + i]: what is smallest for the centroid i whose bytes are nearest to those of row r. For L2 the
+// scores[r * width_ + i]: what is smallest for the centroid i whose bytes are nearest to those of row r. For L2 the
 // row's own norm is left out.
 void ByteCentroids::Score(int64_t n, Scratch* scratch) const {
   const int stride = steps_ * 4;
   const float sign = is_l2_ ? -2.0f : -1.0f;
-  scratch->scores.resize(n * nlist_);
-  int32_t products[kBytePanelRows * kBytePanelWidth];
+  scratch->scores.resize(n * width_);
   for (int64_t first = 0; first < nlist_; first += kBytePanelWidth) {
-    const int8_t* panel = panels_.data() + first * stride;
-    const int64_t centroids = std::min<int64_t>(kBytePanelWidth, nlist_ - first);
+    const BytePanel panel{panels_.data() + first * stride, scales_.data() + first, norms_.data() + first,
+                          offsets_.data() + first};
     for (int64_t row = 0; row < n; row += kBytePanelRows) {
       const int count = static_cast<int>(std::min<int64_t>(kBytePanelRows, n - row));
       const uint8_t* rows[kBytePanelRows];
-      for (int r = 0; r < count; ++r) rows[r] = scratch->rows.data() + (row + r) * stride;
-      kernels_.multiply_bytes(panel, steps_, rows, count, products);
+      float factors[kBytePanelRows];
       for (int r = 0; r < count; ++r) {
-        const float factor = sign * scratch->codes[row + r].scale;
-        float* out = scratch->scores.data() + (row + r) * nlist_ + first;
-        for (int64_t i = 0; i < centroids; ++i) {
-          const auto product =
-              static_cast<float>(products[static_cast<int64_t>(r) * kBytePanelWidth + i] - offsets_[first + i]);
-          out[i] = norms_[first + i] + factor * scales_[first + i] * product;
-        }
+        rows[r] = scratch->rows.data() + (row + r) * stride;
+        factors[r] = sign * scratch->codes[row + r].scale;
       }
+      kernels_.score_bytes(panel, steps_, rows, factors, count, width_, scratch->scores.data() + row * width_ + first);
     }
   }
 }
@@ -149,7 +146,7 @@ void ByteCentroids::Nearest(int64_t n, const float* queries, int nprobe, int64_t
     TakeQueries(count, rows, &scratch);
     Score(count, &scratch);
     for (int64_t r = 0; r < count; ++r) {
-      NearestOf(rows + r * dimension_, scratch.codes[r], scratch.scores.data() + r * nlist_, nprobe, &scratch,
+      NearestOf(rows + r * dimension_, scratch.codes[r], scratch.scores.data() + r * width_, nprobe, &scratch,
                 ids + (first + r) * nprobe, distances + (first + r) * nprobe);
     }
   }

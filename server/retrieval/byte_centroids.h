@@ -13,7 +13,7 @@ namespace kith::retrieval {
 
 class ByteCentroids : public Centroids {
  public:
-  // `kernels` have multiply_bytes. `centroids` have to stay.
+  // `kernels` have score_bytes. `centroids` have to stay.
   ByteCentroids(const float* centroids, int64_t nlist, int dimension, Metric metric, const Kernels& kernels);
 
   void Nearest(int64_t n, const float* queries, int nprobe, int64_t* ids, float* distances) const override;
@@ -32,15 +32,16 @@ class ByteCentroids : public Centroids {
   const float* const centroids_;
   const int64_t nlist_;
   const int dimension_;
-  const int steps_;  // of four values
+  const int steps_;      // of four values
+  const int64_t width_;  // of all panels, in centroids
   const bool is_l2_;
   const float rounding_;          // more than that of a sum over a vector, relative to the sum of its terms' sizes
   std::vector<float> mean_;       // of the centroids: what is coded are the differences from it, which are smaller
   std::vector<float> zero_;       // inner products leave the queries where they are
-  std::vector<int8_t> panels_;    // one after the other, see Kernels::multiply_bytes; zeros behind the last centroid
-  std::vector<float> scales_;     // for each centroid
-  std::vector<float> norms_;      // for each centroid, squared, of what is coded; for L2
-  std::vector<int32_t> offsets_;  // for each centroid, what the query's bytes, which have no sign, add to a product
+  std::vector<int8_t> panels_;    // one after the other, see BytePanel; zeros behind the last centroid
+  std::vector<float> scales_;     // [width_], as the next two
+  std::vector<float> norms_;      // squared, of what is coded; for L2
+  std::vector<int32_t> offsets_;  // what the query's bytes, which have no sign, add to a product
   float largest_norm_ = 0;        // squared
   float largest_error_ = 0;
 };

@@ -110,7 +110,8 @@ void SearchLists(const faiss::IndexIVF& index, const Centroids* centroids, const
   std::vector<float> coarse_distances(n * params.nprobe);
   centroids->Nearest(n, queries, params.nprobe, assigned.data(), coarse_distances.data());
   if (sketches != nullptr && params.nprobe > 1) {
-    return SearchSketchedLists(*sketches, n, queries, params.nprobe, assigned.data(), params.k, distances, ids);
+    return SearchSketchedLists(*sketches, n, queries, params.nprobe, assigned.data(), coarse_distances.data(), params.k,
+                               distances, ids);
   }
   if (const auto flat = FlatLists::Of(index)) {
     return SearchFlatLists(*flat, BestKernels(), n, queries, params.nprobe, assigned.data(), params.k, distances, ids);

@@ -45,7 +45,8 @@ class Search {
     const float* queries[kQueriesAtOnce];
     float found[kRowsAtOnce * kQueriesAtOnce];
     const int64_t dimension = lists_.dimension();
-    for (int64_t i = 0; i < rows; ++i) vectors[i] = lists_.vectors(list) + (first + i) * dimension;
+    const float* const start = lists_.vectors(list) + first * dimension;
+    for (int64_t i = 0; i < rows; ++i) vectors[i] = start + i * dimension;
     for (int64_t q = 0; q < count; ++q) queries[q] = queries_ + probes[q].query * dimension;
     compare_(queries, static_cast<int>(count), vectors, static_cast<int>(rows), lists_.dimension(), found);
     for (int64_t q = 0; q < count; ++q) {

@@ -24,10 +24,10 @@ class SketchSearch {
   // Offers `nearest` the rows of the lists that are `assigned`, all that can be among its k. False where that is no
   // gain over reading all of them; then not all were looked at.
   bool Search(const ListSketches& sketches, const float* query, const float* projected, int nprobe,
-              const int64_t* assigned, int k, NearestHeap* nearest) {
+              const int64_t* assigned, const float* coarse, int k, NearestHeap* nearest) {
     sketches_ = &sketches;
     query_ = query;
-    const int64_t candidates = TakeLists(nprobe, assigned);
+    const int64_t candidates = TakeLists(nprobe, assigned, coarse);
     const int64_t first = 2 * static_cast<int64_t>(k);
     if (first > candidates / kWorthwhile) return false;
     FindBounds(projected, candidates);
@@ -45,17 +45,16 @@ class SketchSearch {
   struct Probe {
     int64_t first;  // of its rows, among the candidates
     int64_t list;
+    float centroid_distance;  // squared
   };
 
   // Returns how many rows they have.
-  int64_t TakeLists(int nprobe, const int64_t* assigned) {
+  int64_t TakeLists(int nprobe, const int64_t* assigned, const float* coarse) {
     probes_.clear();
-    centroids_.clear();
     int64_t candidates = 0;
     for (int p = 0; p < nprobe; ++p) {
       if (assigned[p] < 0) continue;
-      probes_.push_back({candidates, assigned[p]});
-      centroids_.push_back(sketches_->centroid(assigned[p]));
+      probes_.push_back({candidates, assigned[p], coarse[p]});
       candidates += sketches_->lists().rows(assigned[p]);
     }
     return candidates;
@@ -64,15 +63,11 @@ class SketchSearch {
   void FindBounds(const float* projected, int64_t candidates) {
     bounds_.resize(candidates);
     const int dimension = sketches_->lists().dimension();
-    const Kernels& kernels = sketches_->kernels();
-    scores_.resize(probes_.size());
-    kernels.squared_distances(&query_, 1, centroids_.data(), static_cast<int>(centroids_.size()), dimension,
-                              scores_.data());
     float squared_norm;
-    kernels.inner_products(&query_, 1, &query_, 1, dimension, &squared_norm);
+    sketches_->kernels().inner_products(&query_, 1, &query_, 1, dimension, &squared_norm);
     const float norm = std::sqrt(squared_norm);
-    for (size_t p = 0; p < probes_.size(); ++p) {
-      sketches_->Bounds(projected, norm, probes_[p].list, scores_[p], bounds_.data() + probes_[p].first);
+    for (const Probe& probe : probes_) {
+      sketches_->Bounds(projected, norm, probe.list, probe.centroid_distance, bounds_.data() + probe.first);
     }
   }
 
@@ -126,7 +121,6 @@ class SketchSearch {
   const ListSketches* sketches_ = nullptr;
   const float* query_ = nullptr;
   std::vector<Probe> probes_;
-  std::vector<const float*> centroids_;
   std::vector<float> bounds_;
   std::vector<float> scores_;
   std::vector<int64_t> lowest_;
@@ -163,7 +157,7 @@ class WholeLists {
 }  // namespace
 
 void SearchSketchedLists(const ListSketches& sketches, int64_t n, const float* queries, int nprobe,
-                         const int64_t* assigned, int k, float* distances, int64_t* ids) {
+                         const int64_t* assigned, const float* coarse, int k, float* distances, int64_t* ids) {
   constexpr int64_t kQueriesAtOnce = 64;
   thread_local SketchSearch search;
   thread_local std::vector<float> projected;
@@ -179,7 +173,7 @@ void SearchSketchedLists(const ListSketches& sketches, int64_t n, const float* q
       NearestHeap nearest(k, distances + row * k, ids + row * k);
       nearest.Clear();
       if (search.Search(sketches, query, projected.data() + i * sketches.directions(), nprobe, assigned + row * nprobe,
-                        k, &nearest)) {
+                        coarse + row * nprobe, k, &nearest)) {
         nearest.Sort();
       } else {
         rest.Add(query, dimension, assigned + row * nprobe, nprobe, row);

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/retrieval/centroids.h"
 #include "server/retrieval/list_search.h"
 #include "server/retrieval/platform.h"
 #include "server/retrieval/search.h"
@@ -53,13 +54,14 @@ class Sketched {
         SCOPED_TRACE(::testing::Message() << queries.rows << " queries, nprobe " << nprobe << ", k " << k);
         std::vector<int64_t> assigned(queries.rows * nprobe);
         std::vector<float> coarse(assigned.size());
-        quantizer_.search(queries.rows, queries.data, nprobe, coarse.data(), assigned.data());
+        MakeCentroids(quantizer_.get_xb(), kLists, quantizer_.d, Metric::kL2, sketches_->kernels())
+            ->Nearest(queries.rows, queries.data, nprobe, assigned.data(), coarse.data());
         Neighbors whole(queries.rows, k);
         SearchFlatLists(sketches_->lists(), sketches_->kernels(), queries.rows, queries.data, nprobe, assigned.data(),
                         k, whole.distances.data(), whole.ids.data());
         Neighbors found(queries.rows, k);
-        SearchSketchedLists(*sketches_, queries.rows, queries.data, nprobe, assigned.data(), k, found.distances.data(),
-                            found.ids.data());
+        SearchSketchedLists(*sketches_, queries.rows, queries.data, nprobe, assigned.data(), coarse.data(), k,
+                            found.distances.data(), found.ids.data());
         EXPECT_EQ(found.ids, whole.ids);
         EXPECT_EQ(found.distances, whole.distances);
       }

@@ -15,6 +15,16 @@ struct ByteCode {
   float error;
 };
 
+// Centroids as bytes, kBytePanelWidth of them: what ByteCentroids keeps of each.
+inline constexpr int kBytePanelWidth = 32;
+inline constexpr int kBytePanelRows = 8;
+struct BytePanel {
+  const int8_t* codes;  // values 4 s to 4 s + 3 of centroid i at [(s * kBytePanelWidth + i) * 4]
+  const float* scales;
+  const float* norms;
+  const int32_t* offsets;
+};
+
 // Sketches of so many vectors: of each what lies in a space of few directions, as scale * codes, and how long the rest
 // is. Behind this stand the codes, value 4 s to 4 s + 3 of vector i at [(s * kSketchLanes + i) * 4], 128 added to each.
 inline constexpr int kSketchLanes = 16;
@@ -57,21 +67,24 @@ struct Kernels {
   // The places of the scores that are at most `limit`, in order, into found[count]; returns how many.
   int (*at_most)(const float* scores, int count, float limit, int32_t* found);
 
-  // The same product as `multiply`, of bytes; null where the processor has no instruction for it. `rows` hold
-  // unsigned values, the panel signed ones: values 4 s to 4 s + 3 of centroid i at panel[(s * kBytePanelWidth + i) *
-  // 4], for `steps` times four values. count: 1 to kBytePanelRows. products[r * kBytePanelWidth + i].
-  void (*multiply_bytes)(const int8_t* panel, int steps, const uint8_t* const* rows, int count, int32_t* products);
+  // lanes[kMinimaLanes]: the smallest of every kMinimaLanes-th score, infinite where there is none.
+  void (*minima)(const float* scores, int count, float* lanes);
 
-  // values - origin as codes of -127 to 127; null where multiply_bytes is. `dimension` values each.
+  // scores[r * stride + i] = norms[i] + factors[r] * scales[i] * (rows[r] . codes of i - offsets[i]), for all of a
+  // panel; null where the processor has no instruction for such products. `rows` hold `steps` times four values without
+  // a sign. count: 1 to kBytePanelRows.
+  void (*score_bytes)(const BytePanel& panel, int steps, const uint8_t* const* rows, const float* factors, int count,
+                      int64_t stride, float* scores);
+
+  // values - origin as codes of -127 to 127; null where score_bytes is. `dimension` values each.
   ByteCode (*encode_bytes)(const float* values, const float* origin, int dimension, int8_t* codes);
 
   // bounds[i]: not above the squared distance of the query and vector i, of `count` in one panel after the other, each
-  // of `steps` times four codes; null where multiply_bytes is.
+  // of `steps` times four codes; null where score_bytes is.
   void (*sketch_bounds)(const SketchedQuery& query, const uint8_t* panels, int count, int steps, float* bounds);
 };
 
-inline constexpr int kBytePanelWidth = 32;
-inline constexpr int kBytePanelRows = 8;
+inline constexpr int kMinimaLanes = 32;
 inline constexpr int kMaxPanelWidth = 48;
 inline constexpr int kMaxPanelRows = 8;
 

@@ -168,6 +168,27 @@ int AtMost(const float* scores, int count, float limit, int32_t* found) {
   return hits;
 }
 
+// --- minima
+
+template <typename Vector>
+void Minima(const float* scores, int count, float* lanes) {
+  constexpr int kVectors = kMinimaLanes / kWidth<Vector>;
+  Vector least[kVectors];
+  for (int v = 0; v < kVectors; ++v) least[v] = Vector{} + __builtin_inff();
+  const int whole = count - count % kMinimaLanes;
+  for (int first = 0; first < whole; first += kMinimaLanes) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      const auto values = Load<Vector>(scores + first + v * kWidth<Vector>);
+      least[v] = values < least[v] ? values : least[v];
+    }
+  }
+  __builtin_memcpy(lanes, least, sizeof(least));
+  for (int i = whole; i < count; ++i) {
+    if (scores[i] < lanes[i - whole]) lanes[i - whole] = scores[i];
+  }
+}
+
 template <typename Vector, int Vectors, int Rows>
 constexpr Kernels MakeKernels(const char* name) {
   static_assert(Vectors * kWidth<Vector> <= kMaxPanelWidth && Rows <= kMaxPanelRows, "buffers are made for these");
@@ -179,6 +200,7 @@ constexpr Kernels MakeKernels(const char* name) {
           Compare<Vector, Product>,
           WeightedSum<Vector>,
           AtMost<Vector>,
+          Minima<Vector>,
           nullptr,
           nullptr,
           nullptr};

@@ -9,7 +9,8 @@ namespace {
 using Vector = float __attribute__((vector_size(64)));
 
 template <int Count>
-void MultiplyBytesCount(const int8_t* panel, int steps, const uint8_t* const* rows, int32_t* products) {
+void ScoreBytesCount(const BytePanel& panel, int steps, const uint8_t* const* rows, const float* factors,
+                     int64_t stride, float* scores) {
   constexpr int kVectors = kBytePanelWidth / 16;
   __m512i sums[Count][kVectors];
 #pragma GCC unroll 8
@@ -21,7 +22,7 @@ void MultiplyBytesCount(const int8_t* panel, int steps, const uint8_t* const* ro
     __m512i values[kVectors];
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v)
-      values[v] = _mm512_loadu_si512(panel + (static_cast<int64_t>(s) * kVectors + v) * 64);
+      values[v] = _mm512_loadu_si512(panel.codes + (static_cast<int64_t>(s) * kVectors + v) * 64);
 #pragma GCC unroll 8
     for (int r = 0; r < Count; ++r) {
       int32_t four;
@@ -31,22 +32,27 @@ void MultiplyBytesCount(const int8_t* panel, int steps, const uint8_t* const* ro
       for (int v = 0; v < kVectors; ++v) sums[r][v] = _mm512_dpbusd_epi32(sums[r][v], row, values[v]);
     }
   }
-#pragma GCC unroll 8
-  for (int r = 0; r < Count; ++r) {
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) {
-      _mm512_storeu_si512(products + static_cast<int64_t>(r) * kBytePanelWidth + static_cast<int64_t>(v) * 16,
-                          sums[r][v]);
+  for (int v = 0; v < kVectors; ++v) {
+    const __m512i offsets = _mm512_loadu_si512(panel.offsets + v * 16);
+    const __m512 scales = _mm512_loadu_ps(panel.scales + v * 16);
+    const __m512 norms = _mm512_loadu_ps(panel.norms + v * 16);
+#pragma GCC unroll 8
+    for (int r = 0; r < Count; ++r) {
+      const __m512 product = _mm512_cvtepi32_ps(_mm512_sub_epi32(sums[r][v], offsets));
+      const __m512 factor = _mm512_mul_ps(_mm512_set1_ps(factors[r]), scales);
+      _mm512_storeu_ps(scores + r * stride + v * 16, _mm512_fmadd_ps(factor, product, norms));
     }
   }
 }
 
 template <int Rows>
-void MultiplyBytes(const int8_t* panel, int steps, const uint8_t* const* rows, int count, int32_t* products) {
+void ScoreBytes(const BytePanel& panel, int steps, const uint8_t* const* rows, const float* factors, int count,
+                int64_t stride, float* scores) {
   if constexpr (Rows > 1) {
-    if (count < Rows) return MultiplyBytes<Rows - 1>(panel, steps, rows, count, products);
+    if (count < Rows) return ScoreBytes<Rows - 1>(panel, steps, rows, factors, count, stride, scores);
   }
-  MultiplyBytesCount<Rows>(panel, steps, rows, products);
+  ScoreBytesCount<Rows>(panel, steps, rows, factors, stride, scores);
 }
 
 // Lanes of the vector at `j` that hold values.
@@ -126,8 +132,27 @@ void SketchBounds(const SketchedQuery& query, const uint8_t* panels, int count, 
   }
 }
 
+int AtMostByMask(const float* scores, int count, float limit, int32_t* found) {
+  const __m512 limits = _mm512_set1_ps(limit);
+  const __m512i ascending = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  int hits = 0;
+  for (int first = 0; first < count; first += 16) {
+    const __mmask16 lanes = LanesAt(first, count);
+    const __mmask16 few =
+        _mm512_mask_cmp_ps_mask(lanes, _mm512_maskz_loadu_ps(lanes, scores + first), limits, _CMP_LE_OQ);
+    if (few == 0) continue;
+    const __m512i places = _mm512_add_epi32(ascending, _mm512_set1_epi32(first));
+    const int more = __builtin_popcount(few);
+    // Compressed in a register: into memory it takes some processors a hundred cycles.
+    _mm512_mask_storeu_epi32(found + hits, LanesAt(0, more), _mm512_maskz_compress_epi32(few, places));
+    hits += more;
+  }
+  return hits;
+}
+
 constexpr Kernels WithBytes(Kernels kernels) {
-  kernels.multiply_bytes = MultiplyBytes<kBytePanelRows>;
+  kernels.score_bytes = ScoreBytes<kBytePanelRows>;
+  kernels.at_most = AtMostByMask;
   kernels.encode_bytes = EncodeBytes;
   kernels.sketch_bounds = SketchBounds;
   return kernels;
