@@ -29,6 +29,9 @@ retrieval::FrameView Gather(const std::vector<Slice>& batch, std::vector<float>*
   return {scratch->data(), static_cast<int64_t>(scratch->size()) / dimension, dimension};
 }
 
+// Whether it takes no more than about a millisecond.
+bool IsQuick(const Job& job) { return 2 * job.queries.rows <= job.index->RowsAtOnce(job.params); }
+
 absl::Status SearchBatch(const std::vector<Slice>& batch) {
   thread_local std::vector<float> scratch;
   const Job& job = batch.front().task->job;  // index and parameters are those of all
@@ -72,7 +75,7 @@ absl::Status Engine::Submit(Job job) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     const TimePoint deadline = job.deadline;
-    const bool here = job.here && queue_.idle();
+    const bool here = job.here && queue_.idle() && IsQuick(job);
     if (absl::Status status = queue_.Push(std::move(job), now); !status.ok()) return status;
     if (here) batch = queue_.TakeBatch(now, &given_up);
     wake_worker = !queue_.empty() && ClaimSleeper();

@@ -42,6 +42,8 @@ class Engine {
   // From now on so many rows may wait; those that do stay.
   void SetQueueRows(int64_t rows);
 
+  int workers() const { return static_cast<int>(threads_.size()) - 1; }
+
   // Rows that wait for a worker, or are held.
   int64_t waiting_rows() const;
 
@@ -67,7 +69,7 @@ class Engine {
   // When the watch over deadlines wakes by itself; guarded by mutex_. It is left to sleep on when the job that it was
   // set for is done, so that a lone block, which is always the first in the queue, need not wake it.
   TimePoint watched_until_ = kNoDeadline;
-  std::vector<std::thread> threads_;  // constant after construction
+  std::vector<std::thread> threads_;  // the workers, and the watch over deadlines; constant after construction
 };
 
 }  // namespace kith::engine

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <utility>
 
+#include "server/base/threads.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/when_resident.h"
 
@@ -44,6 +46,14 @@ absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions
   return block;
 }
 
+// Where this thread had no rest before the block, others may wait to be read: a worker is to search it meanwhile. One
+// worker is no faster than this thread, but after a while those that wait have to get into the queue, which tells them
+// if they will be late.
+bool MayBeSearchedHere(const engine::Engine& engine) {
+  constexpr std::chrono::milliseconds kAWhile(20);
+  return TimeAwake() <= (engine.workers() == 1 ? kAWhile : Clock::duration::zero());
+}
+
 // Calls `submit(options, generation, call)`: now, or once the experiment is in memory.
 template <typename Submit>
 absl::Status OnGeneration(const Context& context, const BlockOptions& options, const v1::FloatBatch& frames,
@@ -51,7 +61,7 @@ absl::Status OnGeneration(const Context& context, const BlockOptions& options, c
   const auto resident = context.registry->FindResident(options.experiment);
   if (!resident.ok()) return resident.status();
   if (*resident != nullptr) {
-    call.here = true;
+    call.here = MayBeSearchedHere(*context.engine);
     return submit(options, *resident, std::move(call));
   }
   const auto queries = FramesOf(frames);

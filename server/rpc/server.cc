@@ -5,6 +5,7 @@
 #include "google/protobuf/stubs/logging.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "server/base/status.h"
+#include "server/config/listen.h"
 #include "server/rpc/tls_credentials.h"
 
 namespace kith::rpc {
@@ -23,6 +24,13 @@ constexpr int kCallsOfAConnection = 256;
 // Those that what is so open asks for; null for none.
 const auth::Tokens* TokensFor(Openness openness, const Security& security) {
   return openness == Openness::kOpen ? nullptr : security.tokens;
+}
+
+// From this machine, or with a certificate.
+bool OnlyTheTrustedConnect(const std::string& listen, const Security& security) {
+  const auto address = config::ParseListen(listen);
+  return (address.ok() && config::IsLoopback(*address)) ||
+         (security.tls != nullptr && !security.tls->Get()->client_ca.empty());
 }
 
 }  // namespace
@@ -70,6 +78,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, co
   if (server->server_ == nullptr) {
     return Error(absl::StatusCode::kUnavailable, Reason::kInternal, "gRPC does not start; its log says why");
   }
+  if (OnlyTheTrustedConnect(listen, security)) server->pollers_ = std::make_unique<FewPollers>(server->server_.get());
   server->connections_->Start();
   server->address_ = absl::StrCat(listen.substr(0, listen.rfind(':')), ":", server->connections_->port());
   server->health_.SetServing(true);
@@ -96,6 +105,7 @@ void Server::Drain(std::chrono::milliseconds patience) {
   experiments_.Drain();
   gate_.WaitUntilEmpty(patience);
   connections_->Stop();
+  pollers_.reset();
   server_->Shutdown(std::chrono::system_clock::now() + kFarewell);
   server_->Wait();
   registry_->StopLoading();  // calls that are cancelled need not wait for theirs

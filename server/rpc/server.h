@@ -13,6 +13,7 @@
 #include "server/rpc/connections.h"
 #include "server/rpc/context.h"
 #include "server/rpc/experiments_service.h"
+#include "server/rpc/few_pollers.h"
 #include "server/rpc/health_service.h"
 #include "server/rpc/reflection_service.h"
 #include "server/rpc/retrieval_service.h"
@@ -62,6 +63,7 @@ class Server {
   const std::shared_ptr<grpc::ServerCredentials> credentials_;
   std::unique_ptr<Connections> connections_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<FewPollers> pollers_;
   std::string address_;
 };
 
