@@ -46,7 +46,7 @@ int64_t UsableMemory() { return UsableMemory(ReadSystemFile); }
 
 void ConfigureAllocator() {
   constexpr int kLargePiece = 256 << 10;  // below this a system call and fresh pages cost more than they save
-  constexpr int kMostKept = 1 << 20;
+  constexpr int kMostKept = 4 << 20;
   constexpr int kArenas = 4;
   mallopt(M_MMAP_THRESHOLD, kLargePiece);
   mallopt(M_TRIM_THRESHOLD, kMostKept);

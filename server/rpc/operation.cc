@@ -50,7 +50,7 @@ absl::StatusOr<PreparedBlock> Prepare(const Context& context, const BlockOptions
 // worker is no faster than this thread, but after a while those that wait have to get into the queue, which tells them
 // if they will be late.
 bool MayBeSearchedHere(const engine::Engine& engine) {
-  constexpr std::chrono::milliseconds kAWhile(20);
+  constexpr std::chrono::milliseconds kAWhile(2);
   return TimeAwake() <= (engine.workers() == 1 ? kAWhile : Clock::duration::zero());
 }
 

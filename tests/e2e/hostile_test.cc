@@ -190,7 +190,7 @@ TEST_F(HostileTest, FloodsOfSmallFrames) {
   };
   for (const std::string& flood : floods) {
     RawConnection connection = Connect();
-    connection.Send(flood);  // the answers stay unread: pings and settings have some
+    connection.Send(flood);   // the answers stay unread: pings and settings have some
     ExpectMemoryWithin(512);  // what a thread reads until the others come to its help, rpc/few_pollers.h
     ExpectServing();
   }
