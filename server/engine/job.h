@@ -27,8 +27,8 @@ struct Job {
   TimePoint deadline = kNoDeadline;
   uint64_t source = 0;              // who sent it, as any number; the workers' time is shared out among those that wait
   std::function<bool()> cancelled;  // may be empty; asked before rows are taken up
-  bool here = false;  // the thread that submits it may search it, where no other waits or is being searched: a worker
-                      // would have to be woken first, which takes a quarter as long as the search
+  bool here = false;  // the thread that submits it may search it, where that is quick and no other waits or is being
+                      // searched: a worker would have to be woken first, which takes a quarter as long
   JobTimes* times = nullptr;  // where not null, filled in before an OK is told; stays valid until `done`
 
   // Takes the neighbours of rows first_row to first_row + neighbors.rows - 1. Called by workers (see `here`) for each

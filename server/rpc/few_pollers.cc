@@ -77,7 +77,8 @@ bool HasHadNoRest(pid_t thread, Look* last, bool* idle) {
   return none;
 }
 
-// What a flood has left, which the allocator would keep. `least`: what the process has had, which this updates.
+// What a flood has left, which the allocator would keep. `least`: what the process had at least since this last gave
+// something back.
 void ReturnMemory(int64_t* least) {
   if (ResidentMemory() > *least + kMuchMemory) {
     ReturnFreedMemory();
@@ -118,20 +119,20 @@ FewPollers::~FewPollers() {
 }
 
 void FewPollers::Watch() {
+  int64_t memory = ResidentMemory();
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_) {
     HoldMost();
-    WaitUntilBusy(lock);
+    WaitUntilBusy(lock, &memory);
     LetGo();
     changed_.wait_for(lock, kHelp, [this] { return stopping_; });
   }
 }
 
-void FewPollers::WaitUntilBusy(std::unique_lock<std::mutex>& lock) {
+void FewPollers::WaitUntilBusy(std::unique_lock<std::mutex>& lock, int64_t* memory) {
   std::map<pid_t, Look> before;
   int without_rest = 0;
   bool idle = true;
-  int64_t memory = ResidentMemory();
   TimePoint errand_due = Clock::now() + kBeforeItSleeps;
   while (without_rest < kLooksWithoutRest &&
          !changed_.wait_for(lock, idle ? kLookAtIdle : kLook, [this] { return stopping_; })) {
@@ -142,7 +143,7 @@ void FewPollers::WaitUntilBusy(std::unique_lock<std::mutex>& lock) {
     without_rest = busy ? without_rest + 1 : 0;
     if (Clock::now() < errand_due) continue;
     SendOne(Errand::kNone);
-    if (idle) ReturnMemory(&memory);
+    if (idle) ReturnMemory(memory);
     errand_due = Clock::now() + kBeforeItSleeps;
   }
 }

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -34,8 +35,9 @@ class FewPollers {
 
  private:
   void Watch();
-  // Until those that poll have had no rest, or this ends. With mutex_ held by `lock`, as the next two.
-  void WaitUntilBusy(std::unique_lock<std::mutex>& lock);
+  // Until those that poll have had no rest, or this ends; meanwhile gives back `memory` beyond what there was. With
+  // mutex_ held by `lock`, as the next three.
+  void WaitUntilBusy(std::unique_lock<std::mutex>& lock, int64_t* memory);
   void HoldMost();
   void LetGo();
 
