@@ -150,7 +150,7 @@ void FewPollers::WaitUntilBusy(std::unique_lock<std::mutex>& lock, int64_t* memo
 
 void FewPollers::HoldMost() {
   if (stopping_) return;
-  for (size_t polling = pollers_.size(); polling > EnoughPollers(); --polling) SendOne(Errand::kBeHeld);
+  for (size_t more = pollers_.size() - EnoughPollers(); more > 0; --more) SendOne(Errand::kBeHeld);
 }
 
 void FewPollers::LetGo() {

@@ -33,7 +33,7 @@ class UploadCall : public GatedCall<grpc::ServerReadReactor<Request>> {
   void OnReadDone(bool ok) final {
     if (!ok) {
       if (absl::Status status = CheckUnread(request_); !status.ok()) return End(status);
-      if (absl::Status good = this->pass().Check(); !good.ok()) return End(good);
+      if (absl::Status status = this->pass().Check(); !status.ok()) return End(status);
       this->StartSendInitialMetadata();
       return;
     }

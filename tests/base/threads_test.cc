@@ -73,13 +73,18 @@ TEST(Threads, OneThatWorksIsRunningAndOneThatWaitsHasSlept) {
 }
 
 TEST(Threads, IsAwakeSinceItSlept) {
-  usleep(1);  // a sleep, however short
+  const pid_t self = gettid();
+  std::thread other([self] { WaitUntil([self] { return !RestOf(self).running; }); });
+  other.join();  // this thread is asleep until the other has seen it so
   EXPECT_EQ(TimeAwake(), Clock::duration::zero());
-  const int64_t sleeps = RestOf(gettid()).sleeps;
-  const auto awake = TimeAwake();
-  if (RestOf(gettid()).sleeps == sleeps) {
-    EXPECT_GT(awake, Clock::duration::zero());
-  }
+  Clock::duration awake;
+  int64_t sleeps = 0;
+  do {  // until it did not sleep in between
+    sleeps = RestOf(self).sleeps;
+    TimeAwake();
+    awake = TimeAwake();
+  } while (RestOf(self).sleeps != sleeps);
+  EXPECT_GT(awake, Clock::duration::zero());
 }
 
 }  // namespace

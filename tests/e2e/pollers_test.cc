@@ -1,5 +1,6 @@
 // How many of gRPC's threads a server has polling.
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "client/cpp/client.h"
 #include "tests/e2e/fixture.h"
+#include "tests/e2e/raw_http2.h"
 
 namespace kith::e2e {
 namespace {
@@ -45,6 +47,26 @@ TEST_F(PollersTest, OneIsEnoughForOneClient) {
   int polling = 0;
   for (size_t i = 0; i < after.size(); ++i) polling += after[i] - before[i] > kCalls / 10 ? 1 : 0;
   EXPECT_LE(polling, std::max<int>(1, static_cast<int>(std::thread::hardware_concurrency()) / 8));
+}
+
+// Frames that ask for nothing, without end: who reads them gets to nothing else.
+TEST_F(PollersTest, TheOthersHelpWhereAFloodHasTheOne) {
+  StartServer();
+  KithJson({"train", "voice", GenerateFrames(500)});
+  Client client(ClientOptions{address_});
+  const std::vector<float> row(kDimension, 0.5F);
+  std::string frames;
+  for (int i = 0; i < 10'000; ++i) frames += Frame(FrameType::kPriority, 0, 1, std::string(5, '\0'));
+  RawConnection flood(address_);
+  flood.Send(Preface());
+  std::atomic<bool> over{false};
+  std::thread sending([&] {
+    while (!over && flood.Send(frames)) {
+    }
+  });
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(client.Search("voice", FramesView(row, kDimension)).ok()) << i;
+  over = true;
+  sending.join();
 }
 
 }  // namespace
