@@ -76,7 +76,7 @@ TEST_P(KernelsAtLevel, AtMostTellsThePlacesInOrder) {
       for (int i = 0; i < count; ++i) {
         if (scores[i] <= limit) expected.push_back(i);
       }
-      std::vector<int32_t> found(count);
+      std::vector<int32_t> found(scores.size());
       found.resize(kernels_->at_most(scores.data(), count, limit, found.data()));
       EXPECT_EQ(found, expected) << count << " scores, limit " << limit;
     }
