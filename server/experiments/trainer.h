@@ -52,9 +52,12 @@ struct TrainingRequest {
 };
 
 // What a training on so many frames takes in memory besides the frames, about: the index, a copy of the frames to
-// search in, and some of both for lists, links and buffers; for cosine, the frames at norm 1 as well.
-// bench/training_memory_bench.cc measures it (docs/performance.md).
+// search in unless the index has them (retrieval::KeepsFramesOnce), and some of both for lists, links and buffers; for
+// cosine, the frames at norm 1 as well. bench/training_memory_bench.cc measures it (docs/performance.md).
 int64_t TrainingBytes(const retrieval::Recipe& recipe, int64_t rows, int dimension);
+
+// The same of whichever recipe takes most.
+int64_t MostTrainingBytes(retrieval::Metric metric, int64_t rows, int dimension);
 
 struct TrainingEnd {
   std::string name;
