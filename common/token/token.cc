@@ -64,6 +64,21 @@ std::optional<Token> ParseToken(absl::string_view text) {
   return Token{std::string(id), std::string(secret)};
 }
 
+std::string WithoutSecrets(std::string text) {
+  constexpr size_t kLeast = 2 * kIdBytes + 1;  // hex digits of a secret that is cut off; an id is no secret
+  const auto past = [&text](size_t at, auto is) {
+    while (at < text.size() && is(static_cast<unsigned char>(text[at]))) ++at;
+    return at;
+  };
+  for (size_t found = text.find(kPrefix); found != std::string::npos; found = text.find(kPrefix, found + 1)) {
+    const size_t secret = past(found + sizeof(kPrefix) - 1, absl::ascii_isalnum) + 1;
+    if (secret >= text.size() || text[secret - 1] != '_') continue;
+    if (past(secret, absl::ascii_isxdigit) - secret < kLeast) continue;
+    text.replace(secret, past(secret, absl::ascii_isalnum) - secret, "***");
+  }
+  return text;
+}
+
 absl::StatusOr<SecretHash> HashOf(absl::string_view secret) {
   auto salt = RandomHex(kSaltBytes);
   if (!salt.ok()) return salt.status();

@@ -23,6 +23,10 @@ std::string TokenText(const Token& token);
 // Nothing where it is not of the form.
 std::optional<Token> ParseToken(absl::string_view text);
 
+// The text with *** in the place of every secret that stands in it behind a prefix and an id, damaged ones too: for
+// logs.
+std::string WithoutSecrets(std::string text);
+
 // SHA-256 of a salt and a secret. A secret of 256 random bits cannot be guessed, so that a slow hash would bring
 // nothing.
 struct SecretHash {

@@ -10,6 +10,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/token/token.h"
 #include "server/telemetry/log.h"
 
 namespace kith::telemetry {
@@ -74,7 +75,8 @@ class Formatter : public spdlog::formatter {
   explicit Formatter(Line line) : line_(line) {}
 
   void format(const spdlog::details::log_msg& entry, spdlog::memory_buf_t& out) override {
-    const std::string line = line_(entry);
+    // A client may put its token where a name or a request id belongs.
+    const std::string line = token::WithoutSecrets(line_(entry));
     out.append(line.data(), line.data() + line.size());
   }
   std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<Formatter>(line_); }

@@ -1,4 +1,4 @@
-// How a log line looks.
+// How a log line looks. Of a token, wherever it comes from, there is no secret in it: kith_ID_***.
 #pragma once
 
 #include <spdlog/formatter.h>

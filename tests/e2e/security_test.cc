@@ -13,6 +13,7 @@
 #include "client/cpp/error.h"
 #include "common/token/token.h"
 #include "tests/e2e/fixture.h"
+#include "tests/http/raw_client.h"
 #include "tests/support/certificates.h"
 #include "tests/support/wait_until.h"
 
@@ -131,6 +132,46 @@ TEST_F(SecurityTest, TokensOpenTheDoorAndRevokingClosesIt) {
   EXPECT_EQ(KithWith(late, {"show", "bob"}).exit_code, 0);
   EXPECT_EQ(StopServer(SIGTERM), 0);
   for (const std::string& file : {all, reader, late}) EXPECT_THAT(server_->err(), Not(HasSubstr(SecretOf(file))));
+}
+
+// At the level that tells most, whatever clients do with their tokens.
+TEST_F(SecurityTest, NoSecretIsLogged) {
+  const std::string admin = NewToken("admin", "read,write,admin");
+  const std::string reader = NewToken("reader", "read", "alice-*");
+  const std::string good = *ReadTokenFile(admin);
+  const std::string limited = *ReadTokenFile(reader);
+  const token::Token known = *token::ParseToken(good);
+  const std::string wrong = token::TokenText({known.id, token::NewToken()->secret});
+  const std::string unknown = token::TokenText(*token::NewToken());
+  const std::string cut = token::TokenText(*token::NewToken()).substr(0, 80);
+  const std::vector<std::string> all = {good, limited, wrong, unknown, cut};
+  StartWith("log: {level: trace}\nhttp: {listen: \"127.0.0.1:0\"}\n" + TokensConfig());
+  ASSERT_EQ(KithWith(admin, {"train", "alice-1", GenerateFrames(100), "--request-id", good}).exit_code, 0);
+  const std::string announced = "metrics on http://127.0.0.1:";
+  testing::WaitUntil([&] { return server_->err().find(announced) != std::string::npos; });
+  const int port = std::stoi(server_->err().substr(server_->err().find(announced) + announced.size()));
+  for (const std::string& token : all) {
+    std::ofstream(Path("sent")) << token;
+    (void)KithWith(Path("sent"), {"show", "alice-1", "--request-id", token});
+    (void)KithWith(Path("sent"), {"delete", "bob"});
+    (void)KithWith(Path("sent"), {"log-level", "trace"});
+    (void)KithWith(admin, {"show", token, "--request-id", token});
+    (void)KithWith(admin, {"search", token, GenerateFrames(10)});
+    for (const std::string& value : {"Bearer " + token, "Basic " + token, token, "Bearer \"" + token + "\""}) {
+      for (const char* path : {"/metrics", "/api/status", "/no/such/page"}) {
+        const std::string request = std::string("GET ") + path + "?token=" + token + " HTTP/1.1\r\nHost: kith\r\n";
+        (void)http::Ask(port, request + "Authorization: " + value + "\r\n\r\n");
+      }
+    }
+  }
+  EXPECT_EQ(StopServer(SIGTERM), 0);
+  const std::string log = server_->err();
+  EXPECT_THAT(log, HasSubstr("kith_" + known.id + "_***")) << "the calls above have left lines";
+  for (const std::string& token : all) {
+    const std::string secret = token.substr(22);  // behind the id
+    EXPECT_THAT(log, Not(HasSubstr(secret.substr(0, 16)))) << token;
+    EXPECT_THAT(log, Not(HasSubstr(secret.substr(secret.size() - 16)))) << token;
+  }
 }
 
 TEST_F(SecurityTest, ADamagedTokenFileLeavesTheTokensOfBefore) {

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "common/token/scopes.h"
 
 namespace kith::token {
@@ -37,6 +38,24 @@ TEST(Token, WhatIsNone) {
                                  "kith_" + good.substr(6), std::string(good).replace(30, 1, "G"),
                                  std::string(good).replace(30, 1, "_"), std::string(good).replace(30, 1, 1, '\0')}) {
     EXPECT_FALSE(ParseToken(bad)) << bad;
+  }
+}
+
+TEST(Token, ATextIsFreedOfSecrets) {
+  const Token token = *NewToken();
+  const std::string text = TokenText(token);
+  const std::string freed = "kith_" + token.id + "_***";
+  EXPECT_EQ(WithoutSecrets(text), freed);
+  EXPECT_EQ(WithoutSecrets("no '" + text + "', and \"" + text + "\"."), "no '" + freed + "', and \"" + freed + "\".");
+  EXPECT_EQ(WithoutSecrets("kith_kith_" + text), "kith_kith_" + freed);
+  for (const std::string& damaged :
+       {text.substr(0, 60), text + "00", "kith_7_" + token.secret,
+        "kith_" + token.id + "_" + absl::AsciiStrToUpper(token.secret), text.substr(0, 40) + "XYZ" + text.substr(43)}) {
+    EXPECT_THAT(WithoutSecrets(damaged), MatchesRegex("kith_[0-9a-f]*_\\*\\*\\*")) << damaged;
+  }
+  for (const std::string& harmless : {std::string(), std::string("kith_"), std::string("kith_block_seconds of kith_a"),
+                                      "kith_" + token.id, "the hash " + token.secret}) {
+    EXPECT_EQ(WithoutSecrets(harmless), harmless);
   }
 }
 
