@@ -3,24 +3,31 @@
 #include <utility>
 
 #include "CLI/CLI.hpp"
-#include "absl/strings/match.h"
-#include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
 #include "client/cpp/error.h"
+#include "client/cpp/target.h"
+#include "client/cpp/tls_files.h"
 
 namespace kith::cli {
 namespace {
 
-bool IsThisMachine(absl::string_view target) {
-  if (absl::StartsWith(target, "unix:")) return true;
-  absl::ConsumePrefix(&target, "kith://");
-  return absl::StartsWith(target, "127.") || absl::StartsWith(target, "[::1]") ||
-         target.substr(0, target.find(':')) == "localhost";
+// What gRPC would find wrong only while it connects, and tell in words of its own.
+void CheckConnection(const std::string& server, const TlsOptions& tls) {
+  const auto check = [](const char* options, const absl::Status& status) {
+    if (!status.ok()) throw CLI::ValidationError(options, std::string(status.message()));
+  };
+  check("--server", client::CheckTarget(server));
+  if (tls.cert.empty() != tls.key.empty()) {
+    throw CLI::ValidationError(tls.key.empty() ? "--tls-cert" : "--tls-key",
+                               "a certificate and its key are a pair: give --tls-cert and --tls-key");
+  }
+  check("--tls-ca", client::ReadTlsFiles({tls.ca, "", ""}).status());
+  check("--tls-cert, --tls-key", client::ReadTlsFiles({"", tls.cert, tls.key}).status());
 }
 
 }  // namespace
 
 ClientOptions Context::MakeClientOptions() {
+  CheckConnection(server, tls);
   ClientOptions options;
   options.target = server;
   options.tls = tls;
@@ -29,7 +36,7 @@ ClientOptions Context::MakeClientOptions() {
     if (!token.ok()) throw CLI::ValidationError("--token-file", std::string(token.status().message()));
     options.token = *std::move(token);
   }
-  if (!options.token.empty() && !tls.enabled() && !IsThisMachine(server) && !std::exchange(warned, true)) {
+  if (!options.token.empty() && !tls.enabled() && !client::IsThisMachine(server) && !std::exchange(warned, true)) {
     err << "kith: warning: the token goes to " << server
         << " in plain text, for everyone between to read; use TLS (--tls-ca)" << std::endl;
   }

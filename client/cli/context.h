@@ -37,9 +37,10 @@ struct Context {
 
   int exit_code = kDone;  // set by the command
 
-  // Reads the token from its file; one without a token is a wrong usage (CLI::ValidationError), but only for those who
-  // call a server: `kith token create` may be about to write it. Warns on `err`, once, of a token that goes in plain
-  // text to another machine.
+  // Reads the token from its file. A file without a token, a server that is no HOST:PORT and files of TLS that are
+  // none, or do not belong together, are a wrong usage (CLI::ValidationError), but only for those who call a server:
+  // `kith token create` may be about to write the token. Warns on `err`, once, of a token that goes in plain text to
+  // another machine.
   ClientOptions MakeClientOptions();
   CallOptions MakeCallOptions();
   bool interrupted() const { return cancellation.cancelled(); }

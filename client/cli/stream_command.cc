@@ -268,7 +268,7 @@ void AddStreamCommand(CLI::App& app, Context& context) {
   AddExpandOptions(*command, arguments->params);
   command->footer(
       "Exit codes: 0 played to the end with the server, however many blocks were late or passed unchanged; 1 blocks "
-      "failed with an error, or the server refused; 2 wrong usage; 3 the server never answered.");
+      "failed with an error, or the server refused a client; 2 wrong usage; 3 the server never answered.");
   command->callback([arguments, &context] {
     CheckArguments(*arguments);
     context.exit_code = arguments->piped() ? PlayPipe(*arguments, context) : PlayFile(*arguments, context);

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "client/cpp/credentials.h"
+#include "client/cpp/not_reached.h"
+#include "client/cpp/target.h"
+#include "grpcpp/client_context.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "grpcpp/support/channel_arguments.h"
@@ -17,6 +18,7 @@ namespace {
 // unchanged.
 constexpr absl::Duration kMaxBackoff = absl::Milliseconds(200);
 constexpr absl::Duration kPollInterval = absl::Milliseconds(50);  // how soon a cancellation is seen
+constexpr absl::Duration kAskingWhy = absl::Milliseconds(100);    // a channel that has failed answers at once
 
 // 5 minutes is the shortest keepalive that every gRPC server takes without being told to; it also makes the kernel give
 // a connection up whose data nobody acknowledges for 20 s.
@@ -42,19 +44,6 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target, const Clie
 
 }  // namespace
 
-std::string WithPort(std::string target) {
-  if (absl::StartsWith(target, "kith://")) {
-    target = std::string(absl::StripSuffix(absl::StripPrefix(target, "kith://"), "/"));
-  }
-  if (absl::StrContains(target, "://") || absl::StartsWith(target, "unix:") || absl::StartsWith(target, "dns:")) {
-    return target;
-  }
-  const size_t bracket = target.rfind(']');  // of an IPv6 address
-  const size_t colon = target.rfind(':');
-  const bool has_port = colon != std::string::npos && (bracket == std::string::npos || colon > bracket);
-  return has_port ? target : absl::StrCat(target, ":50051");
-}
-
 Connection::Connection(const ClientOptions& options) : Connection(options, CredentialsOf(options)) {}
 
 Connection::Connection(const ClientOptions& options,
@@ -62,21 +51,19 @@ Connection::Connection(const ClientOptions& options,
     : target_(WithPort(options.target)),
       tls_(options.tls.enabled()),
       authorization_(options.token.empty() ? "" : absl::StrCat("Bearer ", options.token)),
-      options_status_(credentials.status()),
+      options_status_(credentials.ok() ? CheckTarget(options.target) : credentials.status()),
       connect_timeout_(options.connect_timeout),
       channel_(MakeChannel(target_, options, credentials.ok() ? *credentials : nullptr)),  // one that fails all calls
       retrieval_(v1::Retrieval::NewStub(channel_)),
       experiments_(v1::Experiments::NewStub(channel_)),
       health_(grpc::health::v1::Health::NewStub(channel_)) {}
 
-absl::Status Connection::NotReached(const std::string& why) const {
-  if (tls_) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot reach the server at ", target_, " by TLS (", why,
-        "); is kithd running there with tls.cert, and its certificate for this host and by an authority of tls_ca?"));
-  }
-  return absl::UnavailableError(absl::StrCat("cannot reach the server at ", target_, " (", why,
-                                             "); is kithd running there? Start it with: kithd --listen ", target_));
+std::string Connection::WhyNot() {
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + kAskingWhy));
+  grpc::health::v1::HealthCheckResponse response;
+  const grpc::Status status = health_->Check(&context, {}, &response);
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE ? status.error_message() : "connection failed";
 }
 
 absl::Status Connection::WaitUntilReady(absl::Time deadline, const Cancellation* cancellation) {
@@ -100,12 +87,13 @@ absl::Status Connection::Wait(absl::Time deadline, const Cancellation* cancellat
   while (true) {
     if (cancellation != nullptr && cancellation->cancelled()) return absl::CancelledError("cancelled");
     const absl::Time now = absl::Now();
-    if (now >= until) return NotReached("no connection in time");
+    if (now >= until) return NotReached(target_, tls_, "no connection in time");
     channel_->WaitForStateChange(state, absl::ToChronoTime(std::min(until, now + kPollInterval)));
     state = channel_->GetState(true);
     if (state == GRPC_CHANNEL_READY) return absl::OkStatus();
-    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE && !failed_before && !through_failures)
-      return NotReached("connection failed");
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE && !failed_before && !through_failures) {
+      return NotReached(target_, tls_, WhyNot());
+    }
   }
 }
 

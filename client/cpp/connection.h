@@ -16,10 +16,6 @@
 
 namespace kith::client {
 
-// HOST:PORT as gRPC wants it, of kith://HOST:PORT too: Kith's port 50051 where none is given (gRPC's own default would
-// be 443).
-std::string WithPort(std::string target);
-
 // Thread-safe.
 class Connection {
  public:
@@ -46,7 +42,8 @@ class Connection {
   Connection(const ClientOptions& options,
              const absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>& credentials);
   absl::Status Wait(absl::Time deadline, const Cancellation* cancellation, bool through_failures);
-  absl::Status NotReached(const std::string& why) const;
+  // gRPC tells at a call only why a channel has failed.
+  std::string WhyNot();
 
   const std::string target_;
   const bool tls_;

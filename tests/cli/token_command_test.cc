@@ -122,11 +122,25 @@ TEST_F(SecurityOptionsTest, PemFilesThatCannotBe) {
   const std::string text = WriteFile("text", "hello");
   EXPECT_EQ(Call({"list", "--tls-ca", "/no/such/file"}).exit_code, kWrongUsage);
   const Result no_pem = Call({"list", "--tls-ca", text.c_str()});
-  EXPECT_EQ(no_pem.exit_code, kFailed);
-  EXPECT_THAT(no_pem.err, AllOf(HasSubstr(text), HasSubstr("no certificate")));
-  const Result half = Call({"list", "--tls-cert", text.c_str()});
-  EXPECT_EQ(half.exit_code, kFailed);
-  EXPECT_THAT(half.err, HasSubstr("a pair"));
+  EXPECT_EQ(no_pem.exit_code, kWrongUsage);
+  EXPECT_THAT(no_pem.err, AllOf(HasSubstr("--tls-ca"), HasSubstr(text), HasSubstr("no certificate")));
+  const Result no_key = Call({"list", "--tls-cert", text.c_str()});
+  EXPECT_EQ(no_key.exit_code, kWrongUsage);
+  EXPECT_THAT(no_key.err, AllOf(HasSubstr("--tls-cert: "), HasSubstr("a pair"), HasSubstr("--tls-key")));
+  const Result no_cert = Call({"list", "--tls-key", text.c_str()});
+  EXPECT_EQ(no_cert.exit_code, kWrongUsage);
+  EXPECT_THAT(no_cert.err, AllOf(HasSubstr("--tls-key: "), HasSubstr("a pair"), HasSubstr("--tls-cert")));
+  const Result neither = Call({"list", "--tls-cert", text.c_str(), "--tls-key", text.c_str()});
+  EXPECT_EQ(neither.exit_code, kWrongUsage);
+  EXPECT_THAT(neither.err, AllOf(HasSubstr(text), HasSubstr("no certificate")));
+}
+
+TEST_F(SecurityOptionsTest, AServerThatIsNoHostAndPort) {
+  for (const char* server : {"127.0.0.1:99999", "127.0.0.1:0", "127.0.0.1:http", "127.0.0.1:", ":50051", "::1", ""}) {
+    const Result result = Kith({"health", "--server", server});
+    EXPECT_EQ(result.exit_code, kWrongUsage) << server;
+    EXPECT_THAT(result.err, AllOf(HasSubstr("--server: '"), HasSubstr("is no HOST:PORT"))) << server;
+  }
 }
 
 TEST_F(SecurityOptionsTest, WarnsOfATokenInPlainTextToAnotherMachine) {

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "client/cpp/error.h"
+#include "client/cpp/not_reached.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/client/fake_server.h"
@@ -14,10 +15,12 @@ namespace {
 
 using test::FakeServer;
 using test::MakeError;
+using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Le;
+using ::testing::Not;
 
 // Row r holds r in every column.
 Frames Numbered(int64_t rows, int dimension) {
@@ -364,6 +367,27 @@ TEST(ClientTest, AServerThatIsNotThereIsUnavailableAndNamed) {
   EXPECT_TRUE(IsNotReached(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr(target));
   EXPECT_THAT(std::string(status.message()), HasSubstr("is kithd running"));
+}
+
+TEST(ClientTest, AdviceOnAServerThatIsNotReachedGoesWithTheCause) {
+  const auto told = [](const char* target, bool tls, const char* why) {
+    const absl::Status status = client::NotReached(target, tls, why);
+    EXPECT_TRUE(IsNotReached(status));
+    return std::string(status.message());
+  };
+  const char* const refused = "failed to connect to all addresses; last error: UNKNOWN: Connection refused";
+  EXPECT_EQ(told("127.0.0.1:7", false, refused),
+            "cannot reach the server at 127.0.0.1:7 (Connection refused); is kithd running there? Start it with: kithd "
+            "--listen 127.0.0.1:7");
+  for (const char* elsewhere : {"10.0.0.9:7", "voices:7", "unix:/socket"}) {
+    EXPECT_THAT(told(elsewhere, false, refused), Not(HasSubstr("kithd --listen"))) << elsewhere;
+  }
+  EXPECT_THAT(told("127.0.0.1:7", false, "last error: Socket closed"), HasSubstr("does it want TLS?"));
+  EXPECT_THAT(told("127.0.0.1:7", true, "last error: Socket closed"), HasSubstr("--tls-cert"));
+  EXPECT_THAT(told("voices:7", true, "Ssl handshake failed: SSL routines::certificate verify failed"),
+              AllOf(HasSubstr("(certificate verify failed)"), HasSubstr("authority")));
+  EXPECT_THAT(told("voices:7", false, "DNS resolution failed for voices:7: Domain name not found"),
+              HasSubstr("does not resolve"));
 }
 
 TEST(ClientTest, OneClientFindsTheServerAgainAfterARestart) {

@@ -187,7 +187,9 @@ TEST_F(SecurityTest, TlsEncryptsAndBothSidesAreSureOfEachOther) {
   const testing::Certificates others;
   EXPECT_EQ(Kith({"health", "--tls-ca", made_.ca()}).exit_code, 0);
   EXPECT_EQ(Kith({"health"}, {{}, {}, {"KITH_TLS_CA=" + made_.ca()}, {}}).exit_code, 0);
-  EXPECT_EQ(Kith({"health"}).exit_code, 3) << "in plain text";
+  const Finished in_plain_text = Kith({"health"});
+  EXPECT_EQ(in_plain_text.exit_code, 3);
+  EXPECT_THAT(in_plain_text.err, AllOf(HasSubstr("--tls-ca"), Not(HasSubstr("Start it with"))));
   const Finished stranger = Kith({"health", "--tls-ca", others.ca()});
   EXPECT_EQ(stranger.exit_code, 3) << "a server whose authority the client does not know";
   EXPECT_THAT(stranger.err, HasSubstr("authority"));
@@ -202,9 +204,47 @@ TEST_F(SecurityTest, MutualTlsLetsInWhoHasACertificate) {
     return Kith({"health", "--tls-ca", made_.ca(), "--tls-cert", client.cert, "--tls-key", client.key}).exit_code;
   };
   EXPECT_EQ(health(made_.Make("client")), 0);
-  EXPECT_EQ(Kith({"health", "--tls-ca", made_.ca()}).exit_code, 3) << "without a certificate";
+  const Finished without = Kith({"health", "--tls-ca", made_.ca()});
+  EXPECT_EQ(without.exit_code, 3);
+  EXPECT_THAT(without.err, HasSubstr("--tls-cert")) << "without a certificate";
   EXPECT_EQ(health(others.Make("client")), 3) << "one of another authority";
   EXPECT_EQ(health(made_.Make("old", testing::Certificates::kExpired)), 3) << "one that has expired";
+}
+
+// One line of kith's own, without what gRPC logs.
+TEST_F(SecurityTest, WhyAServerIsNotReachedIsTold) {
+  const auto told = [&](const std::vector<std::string>& options, int exit_code) {
+    std::vector<std::string> arguments = {"health"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    const Finished finished = RunProgram(KithClient(), arguments);
+    EXPECT_EQ(finished.exit_code, exit_code) << finished.err;
+    EXPECT_EQ(finished.err.rfind("kith: ", 0), 0u) << finished.err;
+    EXPECT_THAT(finished.err, Not(HasSubstr("grpc")));
+    return finished.err;
+  };
+  const testing::Identity one = made_.Make("one");
+  const testing::Identity other = made_.Make("other");
+  EXPECT_THAT(
+      told({"--tls-ca", made_.ca(), "--tls-cert", one.cert, "--tls-key", other.key}, 2),
+      AllOf(HasSubstr("--tls-key"), HasSubstr(other.key + ": is not the key of the certificate in " + one.cert)));
+  EXPECT_THAT(told({"--server", "no-such-host.invalid"}, 3),
+              AllOf(HasSubstr("does not resolve"), Not(HasSubstr("Start it with"))));
+  StartServer();
+  EXPECT_THAT(told({"--server", address_, "--tls-ca", made_.ca()}, 3), HasSubstr("speaks no TLS"));
+  EXPECT_EQ(StopServer(SIGTERM), 0);
+  EXPECT_THAT(told({"--server", address_}, 3),
+              AllOf(HasSubstr("Connection refused"), HasSubstr("Start it with: kithd --listen " + address_)));
+}
+
+TEST_F(SecurityTest, AStreamWithClientsThatAreRefusedHasFailed) {
+  StartWith("limits: {client: {streams: 2}}\n");
+  const std::string frames = GenerateFrames(100);
+  ASSERT_EQ(Kith({"train", "anna", frames}).exit_code, 0);
+  const Finished some = Kith({"stream", "anna", frames, "--seconds", "1", "--clients", "4", "--json"});
+  EXPECT_EQ(some.exit_code, 1) << some.err;
+  EXPECT_THAT(some.err, AllOf(HasSubstr("2 of 4 clients were refused"), HasSubstr("limits.client.streams")));
+  EXPECT_GT(LastJson(some.out)["bypassed"], 0);
+  EXPECT_EQ(Kith({"stream", "anna", frames, "--seconds", "1", "--clients", "2"}).exit_code, 0);
 }
 
 TEST_F(SecurityTest, AnExpiredServerIsNotTrusted) {

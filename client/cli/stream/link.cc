@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/cpp/error.h"
+
 namespace kith::cli {
 namespace {
 
@@ -107,6 +109,7 @@ absl::Status StreamLink::ReadAnswers(ExpandStream& stream, bool* answered) {
     if (!*answered) {
       *answered = true;
       std::lock_guard lock(mutex_);
+      counts_.refused = false;
       if (served_before_) ++counts_.reconnects;
       served_before_ = true;
     }
@@ -136,6 +139,7 @@ void StreamLink::NoteError(const absl::Status& status, bool broken) {
   if (stopping_) return;
   if (broken) ++counts_.errors;
   counts_.last_error = status;
+  counts_.refused = !ErrorReason(status).empty() && !absl::IsUnavailable(status);
 }
 
 bool StreamLink::stopping() const {

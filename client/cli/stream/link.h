@@ -39,6 +39,7 @@ struct LinkCounts {
   int64_t reconnects = 0;   // streams that answered after an earlier one had broken
   int64_t errors = 0;       // streams that broke
   absl::Status last_error;  // of those, or why the server is not reached
+  bool refused = false;     // by the server, which has answered nothing since
 };
 
 // StreamExpand over a connection of its own. One thread opens the stream and reads its answers into the playout,

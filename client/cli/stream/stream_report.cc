@@ -20,6 +20,10 @@ void StreamReport::Add(const PlayoutCounts& playout, const LinkCounts& link) {
   latencies.Add(playout.latencies);
   if (block_error.ok()) block_error = playout.first_error;
   if (!link.last_error.ok()) link_error = link.last_error;
+  if (link.refused) {
+    ++refused;
+    refusal = link.last_error;
+  }
 }
 
 Json StreamReport::ToJson() const {
@@ -52,7 +56,8 @@ std::string StreamReport::ToText() const {
 
 int StreamReport::ExitCode() const {
   if (failed_blocks > 0) return kFailed;
-  if (answers > 0 || blocks == 0) return kDone;
+  if (blocks == 0) return kDone;
+  if (answers > 0) return refused > 0 ? kFailed : kDone;
   // A server that refuses every stream was reached after all.
   const absl::Status& error = link_error.ok() ? opening_error : link_error;
   return !ErrorReason(error).empty() && !absl::IsUnavailable(error) ? kFailed : kNotReached;
@@ -61,6 +66,9 @@ int StreamReport::ExitCode() const {
 std::string StreamReport::Message(const std::string& target) const {
   if (failed_blocks > 0)
     return absl::StrFormat("%d blocks failed; the first: %s", failed_blocks, block_error.message());
+  if (answers > 0 && refused > 0) {
+    return absl::StrFormat("%d of %d clients were refused; the last: %s", refused, clients, refusal.message());
+  }
   if (answers > 0) return link_error.ok() ? "" : absl::StrCat("the last interruption was: ", link_error.message());
   if (blocks == 0) return "";
   const absl::Status& error = link_error.ok() ? opening_error : link_error;
