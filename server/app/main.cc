@@ -263,6 +263,8 @@ int Main(int argc, char** argv) {
     return 2;
   }
   if (parsed.options->check_config) {
+    const std::string warning = (*security)->Warning(config);
+    if (!warning.empty()) std::fprintf(stderr, "kithd: warning: %s\n", warning.c_str());
     std::printf("the configuration is good\n");
     return 0;
   }

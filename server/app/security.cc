@@ -88,7 +88,14 @@ rpc::Security Security::rpc() const {
   return security;
 }
 
+std::string Security::Warning(const config::Config& config) const {
+  if (tokens_ == nullptr || tokens_->size() > 0) return "";
+  return "auth.tokens: there is no token in " + config.auth.tokens +
+         ", so that nobody can call; make one: kith token create --file " + config.auth.tokens;
+}
+
 void Security::Log(const config::Config& config) const {
+  if (const std::string warning = Warning(config); !warning.empty()) spdlog::warn("{}", warning);
   if (tokens_ != nullptr) spdlog::info("auth.tokens: {} tokens in {}", tokens_->size(), config.auth.tokens);
   if (pem_ != nullptr) LogCertificate(*pem_->Get(), "");
   const bool is_public = IsPublic(config.listen) || IsPublic(config.http.listen);

@@ -25,6 +25,9 @@ class Security {
   rpc::Security rpc() const;
   http::Security http() const { return {tokens_.get(), pem_.get()}; }
 
+  // What is no error, but hardly meant; empty where there is nothing.
+  std::string Warning(const config::Config& config) const;
+
   // Tells in the log who can reach the server and what they need.
   void Log(const config::Config& config) const;
 

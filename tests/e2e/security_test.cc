@@ -84,6 +84,19 @@ TEST_F(SecurityTest, APublicAddressWantsProtectionOrAWord) {
   EXPECT_EQ(CheckConfig({"--listen", "0.0.0.0:0", "--config", WriteConfig(TokensConfig())}).exit_code, 0);
 }
 
+TEST_F(SecurityTest, AFileWithoutTokensLetsNobodyInAndSaysSo) {
+  std::ofstream(tokens_) << "";
+  const std::string config = WriteConfig(TokensConfig());
+  const Finished checked = CheckConfig({"--listen", "0.0.0.0:0", "--config", config});
+  EXPECT_EQ(checked.exit_code, 0);
+  EXPECT_THAT(checked.err, AllOf(HasSubstr("warning: auth.tokens"), HasSubstr(tokens_), HasSubstr("nobody can call")));
+  StartWith(TokensConfig());
+  EXPECT_EQ(StopServer(SIGTERM), 0);
+  EXPECT_THAT(server_->err(), HasSubstr("nobody can call"));
+  NewToken("t", "read");
+  EXPECT_EQ(CheckConfig({"--config", config}).err, "");
+}
+
 TEST_F(SecurityTest, TheLogSaysWhoCanReachIt) {
   StartServer();
   EXPECT_EQ(StopServer(SIGTERM), 0);

@@ -88,7 +88,8 @@ export class Chart {
       }),
     );
     const spoken = details.map(([name, value]) => `${name} ${value}`).join(', ');
-    this.svg.setAttribute('aria-label', `${this.title} ${this.unit}, last two minutes; now ${text}${spoken && '; ' + spoken}`);
+    const name = this.unit ? `${this.title} ${this.unit}` : this.title;
+    this.svg.setAttribute('aria-label', `${name}, last two minutes; now ${text}${spoken && '; ' + spoken}`);
     this.draw();
   }
 
