@@ -39,6 +39,18 @@ check_configurations() {
   KITH_INSECURE=true "$BIN/kithd" --check-config --config "$TOP/docker/image/kithd.yaml" >/dev/null
 }
 
+# Whatever names the image's version names the project's.
+check_versions() {
+  local version other
+  version="$(sed -n 's/^project(kith VERSION \([0-9.]*\).*/\1/p' "$TOP/CMakeLists.txt")"
+  [[ -n "$version" ]] || return 1
+  grep -q "^ARG VERSION=$version\$" "$TOP/docker/Dockerfile" || return 1
+  other="$(grep -rnE 'ARG VERSION=|\bkith:[0-9]|newTag:' "$TOP/docker" "$TOP/docs" "$TOP/README.md" |
+    grep -vE "(ARG VERSION=|\bkith:|newTag: )${version//./\\.}( |\$)")" || return 0
+  say "the project's version is $version, but"$'\n'"$other"
+  return 1
+}
+
 check_schemas() { (cd "$WORK/schemas" && node "$TESTS/check.mjs" "$TOP"); }
 
 # Brings the packages with the schemas, once for each package.json.
@@ -53,6 +65,7 @@ fetch_schemas() {
 
 main() {
   mkdir -p "$WORK"
+  check "versions" check_versions
   check "configurations" check_configurations
   if command -v systemd-analyze >/dev/null; then
     check "config/systemd/kithd.service" check_unit
