@@ -69,7 +69,7 @@ struct TrainingEnd {
 struct TrainerOptions {
   int threads = 1;     // of one training
   int concurrent = 1;  // trainings at once
-  int nice = 10;       // 0 to 19, as nice(1)
+  int nice = 19;       // 0 to 19, as nice(1)
   int queue = 16;      // trainings that may wait
   // The recipe auto, where it says nothing of compression itself, compresses more rows than these to so many centres.
   // 0 rows: never.
