@@ -38,7 +38,7 @@ bool OnlyTheTrustedConnect(const std::string& listen, const Security& security) 
 Server::Server(const Context& context, const Security& security)
     : registry_(context.registry),
       trainer_(context.trainer),
-      gate_(context.metrics, security.tokens, auth::RateLimits::Make(context.limits->Get())),
+      gate_(context.metrics, security.tokens, std::make_unique<auth::RateLimits>(context.limits->Get())),
       answers_(context.limits->Get().answer_bytes),
       retrieval_(WithAnswers(context), &gate_),
       experiments_(context, &gate_),
