@@ -47,7 +47,7 @@ struct Search {
 struct Training {
   int threads = 0;                   // of all trainings together; 0: as many as usable cores
   int concurrent = 1;                // trainings that run at once
-  int nice = 10;                     // added to the threads' niceness
+  int nice = 19;                     // added to the threads' niceness
   int queue = 16;                    // trainings that wait
   int compress_above_rows = 200000;  // auto compresses more rows than these; 0: never
   int compress_centres = 10000;      // to so many

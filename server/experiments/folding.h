@@ -21,7 +21,7 @@ struct FoldingOptions {
   // An experiment is folded once additions of so many rows or bytes are in no snapshot.
   int64_t rows = 10000;
   int64_t bytes = int64_t{64} << 20;
-  int nice = 10;  // 0 to 19, as nice(1)
+  int nice = 19;  // 0 to 19, as nice(1)
   // Told of the end of each, for the log.
   std::function<void(const std::string& name, const absl::Status& status, int64_t rows, double seconds)> on_folded;
 };

@@ -11,6 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
 #include "server/retrieval/build.h"
+#include "server/retrieval/factory.h"
+#include "server/retrieval/frame_store.h"
 #include "server/retrieval/platform.h"
 #include "server/retrieval/prepare.h"
 #include "server/retrieval/serialize.h"
@@ -39,12 +41,28 @@ absl::Status ShuttingDown() {
                "the server is shutting down; nothing of this was kept, so ask again in a moment");
 }
 
+int64_t TimesTheFrames(double times, int64_t rows, int dimension) {
+  return static_cast<int64_t>(times * static_cast<double>(rows) * dimension * sizeof(float));
+}
+
 }  // namespace
 
-int64_t TrainingBytes(const retrieval::Recipe& recipe, int64_t rows, int dimension) {
+int64_t MostTrainingBytes(retrieval::Metric metric, int64_t rows, int dimension) {
   // 2.1 to 2.3 were measured, of some types of index; cosine has one copy of the frames more.
-  const double times = recipe.metric == retrieval::Metric::kCosine ? 3.4 : 3;
-  return static_cast<int64_t>(times * static_cast<double>(rows) * dimension * sizeof(float));
+  return TimesTheFrames(metric == retrieval::Metric::kCosine ? 3.4 : 3, rows, dimension);
+}
+
+int64_t TrainingBytes(const retrieval::Recipe& recipe, int64_t rows, int dimension) {
+  const int64_t most = MostTrainingBytes(recipe.metric, rows, dimension);
+  if (recipe.compression || recipe.expansion) return most;
+  const auto plan = retrieval::PlanBuild(recipe, rows, dimension);
+  if (!plan.ok() || !retrieval::KeepsFramesOnce(plan->factory, recipe.metric)) return most;
+  const auto shape = retrieval::CheckFactory(plan->factory, recipe.metric, rows, dimension);
+  const bool many_lists = !shape.ok() || shape->rows_needed > rows / retrieval::kRowsPerList;
+  if (many_lists) return most;  // each of which takes as much as a row or more
+  // 1.1 to 1.7 were measured, of 256 and 768 dimensions; of few, ids and the like count for more.
+  constexpr int64_t kBesideARow = 64;
+  return std::min(most, TimesTheFrames(2.25, rows, dimension) + kBesideARow * rows);
 }
 
 Trainer::Trainer(storage::Store* store, MemoryBudget* budget, const TrainerOptions& options)

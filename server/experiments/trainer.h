@@ -52,9 +52,12 @@ struct TrainingRequest {
 };
 
 // What a training on so many frames takes in memory besides the frames, about: the index, a copy of the frames to
-// search in, and some of both for lists, links and buffers; for cosine, the frames at norm 1 as well.
-// bench/training_memory_bench.cc measures it (docs/performance.md).
+// search in unless the index has them (retrieval::KeepsFramesOnce), and some of both for lists, links and buffers; for
+// cosine, the frames at norm 1 as well. bench/training_memory_bench.cc measures it (docs/performance.md).
 int64_t TrainingBytes(const retrieval::Recipe& recipe, int64_t rows, int dimension);
+
+// The same of whichever recipe takes most.
+int64_t MostTrainingBytes(retrieval::Metric metric, int64_t rows, int dimension);
 
 struct TrainingEnd {
   std::string name;
@@ -66,7 +69,7 @@ struct TrainingEnd {
 struct TrainerOptions {
   int threads = 1;     // of one training
   int concurrent = 1;  // trainings at once
-  int nice = 10;       // 0 to 19, as nice(1)
+  int nice = 19;       // 0 to 19, as nice(1)
   int queue = 16;      // trainings that may wait
   // The recipe auto, where it says nothing of compression itself, compresses more rows than these to so many centres.
   // 0 rows: never.

@@ -31,10 +31,9 @@ Result Tune(const Trainer& trainer, Registry* registry, const TuningRequest& req
   };
   if (!observe("copying frames", 0, 0)) return Error(Reason::kCancelled, "the tuning was cancelled");
   const int64_t rows = options.sample > 0 ? std::min(options.sample, index.rows()) : index.rows();
-  retrieval::Recipe recipe;
-  recipe.metric = index.metric();
-  const auto memory = trainer.budget()->Reserve(TrainingBytes(recipe, rows, index.dimension()) + BytesOf(rows, index),
-                                                absl::StrCat("tuning '", request.experiment, "'"));
+  const auto memory =
+      trainer.budget()->Reserve(MostTrainingBytes(index.metric(), rows, index.dimension()) + BytesOf(rows, index),
+                                absl::StrCat("tuning '", request.experiment, "'"));
   if (!memory.ok()) return memory.status();
   const retrieval::Frames frames = retrieval::FramesToTune(index, options);
   return retrieval::Tune(options, frames.view(), request.queries.view(), observe);

@@ -8,9 +8,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/huge_pages.h"
 #include "server/base/status.h"
 #include "server/retrieval/centroids.h"
 #include "server/retrieval/faiss_search.h"
+#include "server/retrieval/flat_lists.h"
 #include "server/retrieval/grown_lists.h"
 #include "server/retrieval/guard.h"
 #include "server/retrieval/list_sketches.h"
@@ -27,6 +29,18 @@ const float* WithZeroRows(FrameView vectors, const std::vector<int64_t>& rows, s
     std::fill_n(scratch->begin() + row * vectors.dimension, vectors.dimension, 0.0f);
   }
   return scratch->data();
+}
+
+// Of a voice of some size, the lists that a block of frames needs lie all over its memory, and not in a cache.
+void PutListsOnHugePages(const faiss::Index& index) {
+  const auto lists = FlatLists::Of(index);
+  if (!lists) return;
+  std::vector<absl::Span<const char>> pieces;
+  for (int64_t list = 0; list < lists->size(); ++list) {
+    pieces.emplace_back(reinterpret_cast<const char*>(lists->vectors(list)),
+                        sizeof(float) * lists->dimension() * lists->rows(list));
+  }
+  PutOnHugePages(pieces);
 }
 
 }  // namespace
@@ -60,7 +74,9 @@ Index::Index(std::unique_ptr<faiss::Index> index, FrameView frames, Metric metri
       index_(std::move(index)),
       frames_(MakeFrameStore(*index_, frames)),
       sketches_(report_.nprobe > 1 ? ListSketches::Of(*index_, BestKernels()) : nullptr),
-      stored_(frames.rows) {}
+      stored_(frames.rows) {
+  PutListsOnHugePages(*index_);
+}
 
 Index::~Index() = default;
 

@@ -94,6 +94,18 @@ TEST_F(EngineTest, ALoneJobThatMayIsSearchedByTheThreadThatSubmitsIt) {
   EXPECT_EQ(searched_by.get_future().get(), std::this_thread::get_id());
 }
 
+TEST_F(EngineTest, ALargeOneIsLeftToAWorkerThoughItIsAlone) {
+  Engine engine({1, 65536, 65536});
+  const auto costly = SmallIndex(200, 1, "HNSW32,Flat");
+  const int64_t most = costly->RowsAtOnce(*costly->Resolve({})) / 2;
+  ASSERT_LT(most, queries_.rows());
+  for (const int64_t rows : {most, most + 1}) {
+    std::promise<std::thread::id> searched_by;
+    ASSERT_TRUE(engine.Submit(JobHere(costly, queries_.view().Slice(0, rows), &searched_by)).ok());
+    EXPECT_EQ(searched_by.get_future().get() == std::this_thread::get_id(), rows == most) << rows;
+  }
+}
+
 TEST_F(EngineTest, BesideOthersItIsLeftToAWorker) {
   Engine engine({1, 65536, 256});
   std::promise<void> started;

@@ -211,6 +211,27 @@ TEST_F(TrainerTest, TheOldGenerationServesWhileTheNewOneIsTrained) {
   EXPECT_FALSE(registry_->Describe("anna")->training);
 }
 
+TEST_F(TrainerTest, AnIndexThatHasTheFramesItselfNeedsLessRoom) {
+  constexpr int64_t kRows = 1000;
+  constexpr int kWide = 256;
+  const auto fits = [](const char* factory, retrieval::Metric metric, bool expanded) {
+    retrieval::Recipe recipe;
+    recipe.factory = factory;
+    recipe.metric = metric;
+    if (expanded) recipe.expansion = retrieval::Expansion{8};
+    MemoryBudget budget(kRows * kWide * int64_t{sizeof(float)} * 5 / 2);
+    const absl::Status status = Trainer(nullptr, &budget, {}).Check(recipe, kRows, kWide);
+    EXPECT_TRUE(status.ok() || ReasonOf(status) == "MEMORY_BUDGET") << status;
+    return status.ok();
+  };
+  EXPECT_TRUE(fits("IVF8,Flat", retrieval::Metric::kL2, false));
+  EXPECT_TRUE(fits("", retrieval::Metric::kInnerProduct, false)) << "as the recipe auto makes it";
+  EXPECT_FALSE(fits("IVF8,Flat", retrieval::Metric::kCosine, false)) << "the index has them at norm 1";
+  EXPECT_FALSE(fits("IVF8,Flat", retrieval::Metric::kL2, true)) << "the frames that were sent are there too";
+  EXPECT_FALSE(fits("IVF500,Flat", retrieval::Metric::kL2, false)) << "there is a centroid for every other frame";
+  EXPECT_FALSE(fits("IVF8,PQ4,RFlat", retrieval::Metric::kL2, false));
+}
+
 TEST_F(TrainerTest, MoreTrainingsThanMayWaitAreRefusedAndLeaveNothing) {
   const auto first = std::make_shared<Recorder>();
   first->HoldAt(Phase::kTraining);

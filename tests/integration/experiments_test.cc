@@ -1,4 +1,7 @@
 // The Experiments service, health and reflection.
+#include <list>
+
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/integration/fixture.h"
 
 namespace kith::testing {
@@ -133,6 +136,29 @@ TEST_F(ExperimentsTest, HealthSaysServing) {
   const auto health = client().GetHealth();
   ASSERT_TRUE(health.ok()) << health.status();
   EXPECT_EQ(*health, Health::kServing);
+}
+
+using RawWatch = RawCall<grpc::ClientReader<grpc::health::v1::HealthCheckResponse>>;
+
+TEST_F(ExperimentsTest, HealthHasSoManyWatchersAndNoMore) {
+  constexpr size_t kMost = 1024;
+  const auto health = grpc::health::v1::Health::NewStub(channel());
+  const auto watch = [&](auto* context) { return health->Watch(context, {}); };
+  const auto is_told = [](RawWatch& one) {  // the first state, which who is refused is not
+    grpc::health::v1::HealthCheckResponse state;
+    return one->Read(&state);
+  };
+  std::list<RawWatch> watches;
+  while (watches.size() < kMost) ASSERT_TRUE(is_told(watches.emplace_back(watch))) << watches.size();
+  RawWatch refused(watch);
+  ASSERT_FALSE(is_told(refused));
+  EXPECT_THAT(refused.Finish(), FailsWith(absl::StatusCode::kResourceExhausted, "OVERLOADED", "ask for it by Check"));
+  EXPECT_TRUE(client().GetHealth().ok());
+  watches.pop_front();
+  WaitUntil([&] {
+    RawWatch next(watch);
+    return is_told(next);
+  });
 }
 
 // By the protocol's bytes, so that no copy of its messages is needed: field 7 asks for the services (list_services),

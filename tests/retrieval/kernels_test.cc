@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,8 @@
 
 namespace kith::retrieval {
 namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 TEST(KernelsTest, TheLevelThatTheEnvironmentNamesIsTaken) {
   const char* asked = std::getenv("KITH_SIMD");
@@ -57,18 +61,39 @@ TEST_P(KernelsAtLevel, WeightedSumIsTheSumOfAllRows) {
   }
 }
 
+// `count` scores, each third of them `every_third`, and behind them what would be found if it were read.
+std::vector<float> Scores(int count, float every_third) {
+  std::vector<float> scores(count + kMinimaLanes, -kInfinity);
+  for (int i = 0; i < count; ++i) scores[i] = i % 3 == 0 ? every_third : static_cast<float>((i * 7919) % 101);
+  return scores;
+}
+
 TEST_P(KernelsAtLevel, AtMostTellsThePlacesInOrder) {
-  for (const int count : {0, 1, 15, 16, 63, 64, 65, 1000}) {
-    std::vector<float> scores(count);
-    for (int i = 0; i < count; ++i) scores[i] = static_cast<float>((i * 7919) % 101);
-    for (const float limit : {-1.0f, 0.0f, 1.0f, 50.0f, 101.0f}) {
+  for (const int count : {0, 1, 15, 16, 17, 31, 63, 64, 65, 127, 1000}) {
+    const std::vector<float> scores = Scores(count, 30);
+    for (const float limit : {-1.0f, 0.0f, 1.0f, 50.0f, 101.0f, kInfinity}) {
       std::vector<int32_t> expected;
       for (int i = 0; i < count; ++i) {
         if (scores[i] <= limit) expected.push_back(i);
       }
-      std::vector<int32_t> found(count);
+      std::vector<int32_t> found(scores.size());
       found.resize(kernels_->at_most(scores.data(), count, limit, found.data()));
       EXPECT_EQ(found, expected) << count << " scores, limit " << limit;
+    }
+  }
+}
+
+TEST_P(KernelsAtLevel, MinimaAreTheSmallestOfEachLane) {
+  for (const float every_third : {kInfinity, -kInfinity, -5.0f}) {
+    for (const int count : {0, 1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97, 1000}) {
+      const std::vector<float> scores = Scores(count, every_third);
+      std::vector<float> expected(kMinimaLanes, kInfinity);
+      for (int i = 0; i < count; ++i) {
+        expected[i % kMinimaLanes] = std::min(expected[i % kMinimaLanes], scores[i]);
+      }
+      std::vector<float> lanes(kMinimaLanes, -1.0f);
+      kernels_->minima(scores.data(), count, lanes.data());
+      EXPECT_EQ(lanes, expected) << count << " scores, every third is " << every_third;
     }
   }
 }

@@ -19,14 +19,16 @@ inline Vector Load(const float* values) {
 // Half to half, so that no sum waits for a long chain of others.
 template <typename Vector>
 inline float Sum(const Vector& vector) {
-  float lanes[kWidth<Vector>];
-  __builtin_memcpy(lanes, &vector, sizeof(vector));
-#pragma GCC unroll 4
-  for (int half = kWidth<Vector> / 2; half > 0; half /= 2) {
-#pragma GCC unroll 8
-    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  if constexpr (kWidth<Vector> == 16) {
+    return Sum(__builtin_shufflevector(vector, vector, 0, 1, 2, 3, 4, 5, 6, 7) +
+               __builtin_shufflevector(vector, vector, 8, 9, 10, 11, 12, 13, 14, 15));
+  } else if constexpr (kWidth<Vector> == 8) {
+    return Sum(__builtin_shufflevector(vector, vector, 0, 1, 2, 3) +
+               __builtin_shufflevector(vector, vector, 4, 5, 6, 7));
+  } else {
+    const Vector halves = vector + __builtin_shufflevector(vector, vector, 2, 3, 0, 1);
+    return halves[0] + halves[1];
   }
-  return lanes[0];
 }
 
 // --- multiply
@@ -72,54 +74,54 @@ struct Product {
   }
 };
 
-// Queries x Rows pairs at once, so that what is loaded is used more than once and the sums do not wait for each
-// other.
-template <typename Vector, typename Term, int Queries, int Rows>
-inline void CompareTile(const float* const* queries, const float* const* rows, int dimension, int stride, float* out) {
-  Vector sums[Queries][Rows] = {};
-  const int whole = dimension - dimension % kWidth<Vector>;
-  for (int j = 0; j < whole; j += kWidth<Vector>) {
-    Vector values[Rows];
-#pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) values[r] = Load<Vector>(rows[r] + j);
+// One row after the other, each from its start to its end: the order in which memory is read ahead. Each pair has sums
+// that do not wait for each other.
+template <typename Vector, typename Term, int Queries>
+inline void CompareWithRow(const float* const* queries, const float* row, int dimension, int stride, float* out) {
+  constexpr int kSums = 4;
+  constexpr int kStep = kSums * kWidth<Vector>;
+  Vector sums[Queries][kSums] = {};
+  int j = 0;
+  for (; j + kStep <= dimension; j += kStep) {
+    Vector values[kSums];
+#pragma GCC unroll 4
+    for (int s = 0; s < kSums; ++s) values[s] = Load<Vector>(row + j + s * kWidth<Vector>);
 #pragma GCC unroll 4
     for (int q = 0; q < Queries; ++q) {
-      const Vector query = Load<Vector>(queries[q] + j);
-#pragma GCC unroll 8
-      for (int r = 0; r < Rows; ++r) sums[q][r] = Term::Add(sums[q][r], query, values[r]);
+#pragma GCC unroll 4
+      for (int s = 0; s < kSums; ++s) {
+        sums[q][s] = Term::Add(sums[q][s], Load<Vector>(queries[q] + j + s * kWidth<Vector>), values[s]);
+      }
     }
+  }
+  for (; j + kWidth<Vector> <= dimension; j += kWidth<Vector>) {
+    const auto values = Load<Vector>(row + j);
+#pragma GCC unroll 4
+    for (int q = 0; q < Queries; ++q) sums[q][0] = Term::Add(sums[q][0], Load<Vector>(queries[q] + j), values);
   }
   for (int q = 0; q < Queries; ++q) {
-    for (int r = 0; r < Rows; ++r) {
-      float sum = Sum(sums[q][r]);
-      for (int j = whole; j < dimension; ++j) sum = Term::Add(sum, queries[q][j], rows[r][j]);
-      out[q * stride + r] = sum;
-    }
+    float sum = Sum((sums[q][0] + sums[q][1]) + (sums[q][2] + sums[q][3]));
+    for (int rest = j; rest < dimension; ++rest) sum = Term::Add(sum, queries[q][rest], row[rest]);
+    out[static_cast<int64_t>(q) * stride] = sum;
   }
 }
 
-template <typename Vector, typename Term, int Queries>
-inline void CompareWithAll(const float* const* queries, const float* const* rows, int row_count, int dimension,
-                           float* out) {
-  constexpr int kTile = kWidth<Vector> == 16 ? 8 : 4;  // as many sums as there are registers for
-  int i = 0;
-  for (; i + kTile <= row_count; i += kTile) {
-    CompareTile<Vector, Term, Queries, kTile>(queries, rows + i, dimension, row_count, out + i);
-  }
-  for (; i < row_count; ++i) {
-    CompareTile<Vector, Term, Queries, 1>(queries, rows + i, dimension, row_count, out + i);
-  }
-}
-
-template <typename Vector, typename Term>
+// As many queries at once as there are registers for.
+template <typename Vector, typename Term, int Queries = kWidth<Vector> == 16 ? 4 : 2>
 void Compare(const float* const* queries, int query_count, const float* const* rows, int row_count, int dimension,
              float* out) {
   int q = 0;
-  for (; q + 2 <= query_count; q += 2) {
-    CompareWithAll<Vector, Term, 2>(queries + q, rows, row_count, dimension, out + static_cast<int64_t>(q) * row_count);
+  for (; q + Queries <= query_count; q += Queries) {
+    float* const found = out + static_cast<int64_t>(q) * row_count;
+    for (int i = 0; i < row_count; ++i) {
+      CompareWithRow<Vector, Term, Queries>(queries + q, rows[i], dimension, row_count, found + i);
+    }
   }
-  if (q < query_count) {
-    CompareWithAll<Vector, Term, 1>(queries + q, rows, row_count, dimension, out + static_cast<int64_t>(q) * row_count);
+  if constexpr (Queries > 1) {
+    if (q < query_count) {
+      Compare<Vector, Term, Queries / 2>(queries + q, query_count - q, rows, row_count, dimension,
+                                         out + static_cast<int64_t>(q) * row_count);
+    }
   }
 }
 
