@@ -38,7 +38,7 @@ bool OnlyTheTrustedConnect(const std::string& listen, const Security& security) 
 Server::Server(const Context& context, const Security& security)
     : registry_(context.registry),
       trainer_(context.trainer),
-      gate_(context.metrics, security.tokens, auth::RateLimits::Make(context.limits->Get())),
+      gate_(context.metrics, security.tokens, std::make_unique<auth::RateLimits>(context.limits->Get())),
       answers_(context.limits->Get().answer_bytes),
       retrieval_(WithAnswers(context), &gate_),
       experiments_(context, &gate_),
@@ -54,12 +54,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, co
   std::unique_ptr<Server> server(new Server(context, security));
   google::protobuf::SetLogHandler(nullptr);  // it writes a line for whatever a client gets wrong in a message
   grpc::ServerBuilder builder;
-  auto connections =
-      Connections::Listen(listen, ConnectionsPossible(limits.connections), server->credentials_, &builder);
+  const ConnectionLimits bounds{ConnectionsPossible(limits.connections), limits.streams + kCallsOfAConnection};
+  auto connections = Connections::Listen(listen, bounds, server->credentials_, context.metrics, &builder);
   if (!connections.ok()) return connections.status();
   server->connections_ = *std::move(connections);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMilliseconds);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.streams + kCallsOfAConnection);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, bounds.streams);
   // A client whose machine is gone must not hold its stream, or its upload, for ever.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
