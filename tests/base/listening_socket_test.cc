@@ -21,6 +21,7 @@ std::atomic<int> refused_for_want_of_files{0};
 }  // namespace
 
 // In the place of the C library's: tells how often there was no file descriptor for a connection.
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the library's names are reserved
 extern "C" int accept4(int socket, sockaddr* address, socklen_t* size, int flags) {
   const auto accepted = static_cast<int>(syscall(SYS_accept4, socket, address, size, flags));
   if (accepted < 0 && errno == EMFILE) ++refused_for_want_of_files;

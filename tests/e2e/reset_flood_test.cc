@@ -78,6 +78,7 @@ TEST_P(ResetFloodsTest, OfSeveralConnectionsAreEndedBeforeTheyTakeMuch) {
   const int64_t before = Memory("VmRSS");
   const std::string resets = ResetStreams(60'000);
   std::vector<std::thread> floods;
+  floods.reserve(kConnections);
   for (int i = 0; i < kConnections; ++i) {
     floods.emplace_back([&] {
       RawConnection connection(address_);
