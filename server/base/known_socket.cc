@@ -38,20 +38,28 @@ int64_t KnownSocket::BytesReceived() const {
   return static_cast<int64_t>(info.tcpi_bytes_received);
 }
 
-bool KnownSocket::Break() const {
-  // What this number stands for may change at any moment, what a copy of it stands for does not.
+template <typename Use>
+bool KnownSocket::WithCopy(Use use) const {
   const int copy = fcntl(socket_, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) return false;
   const bool is_it = InodeOf(copy) == inode_;
-  if (is_it) {
-    // Once its owner closes it, its peer is told at once, and the kernel keeps nothing that the peer does not take.
-    const linger no_farewell{1, 0};
-    setsockopt(copy, SOL_SOCKET, SO_LINGER, &no_farewell, sizeof(no_farewell));
-    shutdown(copy, SHUT_RDWR);
-    ThrowAwayUnread(copy);  // what comes after this is refused by the kernel
-  }
+  if (is_it) use(copy);
   close(copy);
   return is_it;
+}
+
+bool KnownSocket::Break() const {
+  return WithCopy([](int socket) {
+    // Once its owner closes it, its peer is told at once, and the kernel keeps nothing that the peer does not take.
+    const linger no_farewell{1, 0};
+    setsockopt(socket, SOL_SOCKET, SO_LINGER, &no_farewell, sizeof(no_farewell));
+    shutdown(socket, SHUT_RDWR);
+    ThrowAwayUnread(socket);  // what comes after this is refused by the kernel
+  });
+}
+
+bool KnownSocket::Finish() const {
+  return WithCopy([](int socket) { shutdown(socket, SHUT_RDWR); });
 }
 
 }  // namespace kith

@@ -23,7 +23,16 @@ class KnownSocket {
   // it is closed already, or where there is no file descriptor left.
   bool Break() const;
 
+  // Ends it in good order: the peer gets what was sent, and then the end. Its owner is told of the end too. False as
+  // for Break.
+  bool Finish() const;
+
  private:
+  // What this number stands for may change at any moment, what a copy of it stands for does not. False where it is
+  // another file's by now, and `use` not called.
+  template <typename Use>
+  bool WithCopy(Use use) const;
+
   int socket_;
   ino_t inode_;
 };

@@ -67,6 +67,11 @@ void Connections::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Connections::Finish() {
+  Stop();
+  watch_->FinishAll();
+}
+
 void Connections::TakeAll() {
   for (int socket = socket_.Accept(); socket >= 0; socket = socket_.Accept()) {
     if (!watch_->HasRoom()) {

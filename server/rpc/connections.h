@@ -47,6 +47,10 @@ class Connections {
   // No more are taken. Those that there are stay.
   void Stop();
 
+  // No more are taken, and those that there are end once what was answered is sent: a call that is made on one then is
+  // UNAVAILABLE to its client.
+  void Finish();
+
   int port() const { return socket_.port(); }
 
  private:

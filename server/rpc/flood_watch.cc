@@ -58,6 +58,11 @@ void FloodWatch::Add(int socket) {
   connections_.Add(socket);
 }
 
+void FloodWatch::FinishAll() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  connections_.ForEach([](ConnectionSet::Connection* connection) { connection->socket.Finish(); });
+}
+
 void FloodWatch::Look(TimePoint now) {
   for (ConnectionSet::Connection* connection : connections_.Receiving()) {
     if (connection->ended || !IsFlooding(connection) || !connection->socket.Break()) continue;

@@ -40,6 +40,9 @@ class FloodWatch {
   // Before gRPC gets it.
   void Add(int socket);
 
+  // Ends all that there are, in good order.
+  void FinishAll();
+
  private:
   FloodWatch(ConnectionSet connections, int streams, std::shared_ptr<telemetry::Metrics> metrics)
       : streams_(streams), metrics_(std::move(metrics)), connections_(std::move(connections)) {}

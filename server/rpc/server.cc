@@ -11,10 +11,6 @@
 namespace kith::rpc {
 namespace {
 
-// How long connections have to end in good order once Kith's own calls are over. Those of clients that make no call
-// just now do not: gRPC's client reads nothing then. Whoever waits for the next start waits for this.
-constexpr std::chrono::milliseconds kFarewell(200);
-
 // A connection that does not say in this time that it speaks HTTP/2 is closed.
 constexpr int kHandshakeMilliseconds = 10'000;
 
@@ -104,9 +100,11 @@ void Server::Drain(std::chrono::milliseconds patience) {
   retrieval_.Drain();
   experiments_.Drain();
   gate_.WaitUntilEmpty(patience);
-  connections_->Stop();
+  // Before gRPC stops: it would answer CANCELLED to what comes from then on, by which nobody can tell that it was not
+  // begun.
+  connections_->Finish();
   pollers_.reset();
-  server_->Shutdown(std::chrono::system_clock::now() + kFarewell);
+  server_->Shutdown(std::chrono::system_clock::now());
   server_->Wait();
   registry_->StopLoading();  // calls that are cancelled need not wait for theirs
   gate_.WaitUntilEmpty();    // calls that are over and are being deleted in the pool

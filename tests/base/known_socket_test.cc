@@ -56,6 +56,19 @@ TEST_F(KnownSocketTest, IsBrokenForItsOwnerAndWhatWasUnreadIsGone) {
   EXPECT_LE(recv(pair_.server(), &byte, 1, MSG_DONTWAIT), 0) << "its owner is told of the end, and no more";
 }
 
+TEST_F(KnownSocketTest, ThePeerOfAFinishedOneGetsWhatWasSentAndThenTheEnd) {
+  const KnownSocket known(pair_.server());
+  ASSERT_EQ(send(pair_.server(), "five!", 5, 0), 5);
+  EXPECT_TRUE(known.Finish());
+  char got[6];
+  EXPECT_EQ(recv(pair_.client(), got, sizeof(got), MSG_WAITALL), 5);
+  EXPECT_EQ(std::string(got, 5), "five!");
+  EXPECT_EQ(recv(pair_.client(), got, 1, 0), 0);
+  EXPECT_EQ(recv(pair_.server(), got, 1, MSG_DONTWAIT), 0) << "its owner is told of the end";
+  pair_.CloseServer();
+  EXPECT_FALSE(known.Finish());
+}
+
 // It has more to send than the other end would take.
 TEST_F(KnownSocketTest, ThePeerOfABrokenOneIsToldOnceItIsClosed) {
   const KnownSocket known(pair_.server());
