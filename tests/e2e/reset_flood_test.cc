@@ -76,7 +76,7 @@ TEST_P(ResetFloodsTest, OfSeveralConnectionsAreEndedBeforeTheyTakeMuch) {
   const auto stream = bystander.StreamSearch("voice");
   ASSERT_TRUE(stream.ok()) << stream.status();
   const int64_t before = Memory("VmRSS");
-  const std::string resets = ResetStreams(60'000);
+  const std::string resets = ResetStreams(100'000);
   std::vector<std::thread> floods;
   floods.reserve(kConnections);
   for (int i = 0; i < kConnections; ++i) {
@@ -90,7 +90,7 @@ TEST_P(ResetFloodsTest, OfSeveralConnectionsAreEndedBeforeTheyTakeMuch) {
     });
   }
   for (std::thread& flood : floods) flood.join();
-  EXPECT_LE(Memory("VmHWM") - before, 512 * kMebibyte);
+  EXPECT_LE(Memory("VmHWM") - before, 1024 * kMebibyte);  // on a busy machine; without an end of them, many times that
   // Once some have gone, the others may be no more than the server can refuse.
   WaitUntil([&] { return EndedConnections() >= 1; });
   WaitUntil([&] { return Memory("VmRSS") - before < 128 * kMebibyte; });
