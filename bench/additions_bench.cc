@@ -93,6 +93,7 @@ void MeasureSearches(const Server& server, const Blocks& blocks, int rounds, dou
 double AdditionsPerSecond(const Server& server, const Blocks& blocks, int writers, double seconds) {
   std::atomic<int64_t> additions{0};
   std::vector<std::thread> threads;
+  threads.reserve(writers);
   const auto start = Clock::now();
   for (int i = 0; i < writers; ++i) {
     threads.emplace_back([&] {

@@ -16,6 +16,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -39,9 +40,10 @@ const int kAllThreads = omp_get_max_threads();
 
 constexpr uint64_t kSeed = 2;
 
-// The index of the rvc recipe over N made frames.
-std::unique_ptr<retrieval::Index> BuildRvc(int64_t rows, int dimension) {
-  const Frames frames{dimension, cli::SpeechLike(dimension, kSeed).Next(rows)};
+// The index of the rvc recipe over the first frames of a made voice. An index that is searched by more than one list by
+// default is sketched.
+std::unique_ptr<retrieval::Index> BuildRvc(int64_t rows, int dimension, uint64_t seed, int nprobe) {
+  const Frames frames{dimension, cli::SpeechLike(dimension, seed).Next(rows)};
   retrieval::Recipe recipe;
   recipe.name = "rvc";
   const absl::StatusOr<BuildPlan> plan = retrieval::PlanBuild(recipe, rows, dimension);
@@ -58,7 +60,7 @@ std::unique_ptr<retrieval::Index> BuildRvc(int64_t rows, int dimension) {
   BuildReport report;
   report.factory = plan->factory;
   report.nlist = nlist;
-  report.nprobe = 14;  // of the cases, the one that is more than 1: an index that is searched so by default is sketched
+  report.nprobe = nprobe;
   return std::make_unique<retrieval::Index>(std::move(index), frames.view(), Metric::kL2, report);
 }
 
@@ -67,7 +69,7 @@ const retrieval::Index& TheIndex(int64_t rows, int dimension) {
   auto& index = (*built)[{rows, dimension}];
   if (index == nullptr) {
     std::cerr << "building IVF over " << rows << " x " << dimension << std::endl;
-    index = BuildRvc(rows, dimension);
+    index = BuildRvc(rows, dimension, kSeed, 14);  // of the cases, the one that is more than 1
   }
   return *index;
 }
@@ -92,6 +94,46 @@ class Blocks {
   const Frames frames_;
   int64_t next_ = 0;
 };
+
+// What a server does that has several voices, 16 rows of one after the other, the blend too: no list is in a cache.
+class EightVoices {
+ public:
+  // `speaker`: whose frames are searched for; unset: each voice goes on speaking.
+  explicit EightVoices(std::optional<uint64_t> speaker) {
+    for (uint64_t seed = 10; seed < 18; ++seed) {
+      voices_.push_back(BuildRvc(kStored, kDimension, seed, 1));
+      cli::SpeechLike voice(kDimension, speaker.value_or(seed));
+      if (!speaker) voice.Next(kStored);
+      said_.push_back({kDimension, voice.Next(kRows * kBlocks)});
+    }
+  }
+
+  void Next() {
+    const size_t voice = next_ % voices_.size();
+    const auto block = static_cast<int64_t>(next_++ / voices_.size() % kBlocks);
+    const retrieval::FrameView frames = said_[voice].view().Slice(kRows * block, kRows);
+    const absl::StatusOr<Neighbors> found = voices_[voice]->Search(frames, {kNeighbors, 1, 0});
+    if (!found.ok()) std::abort();
+    voices_[voice]->Blend(frames, *found, {}, blended_.data());
+  }
+
+ private:
+  static constexpr int kDimension = 768;
+  static constexpr int64_t kStored = 30000;
+  static constexpr int64_t kRows = 16;
+  static constexpr int64_t kBlocks = 125;
+  std::vector<std::unique_ptr<retrieval::Index>> voices_;
+  std::vector<Frames> said_;
+  std::vector<float> blended_ = std::vector<float>(kRows * kDimension);
+  uint64_t next_ = 0;
+};
+
+void InTurns(benchmark::State& state, std::optional<uint64_t> speaker) {
+  EightVoices voices(speaker);
+  retrieval::InitializeFaiss();
+  retrieval::SetThreadsOfThisThread(1);
+  for (auto _ : state) voices.Next();
+}
 
 struct Settings {
   int threads;
@@ -164,6 +206,8 @@ void LargeVoice(benchmark::internal::Benchmark* benchmark) {
 }
 
 BENCHMARK_CAPTURE(Kith, nprobe_1, 1)->Apply(Sizes);
+BENCHMARK_CAPTURE(InTurns, own_frames, std::nullopt)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(InTurns, anothers_frames, 99)->UseRealTime()->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(Faiss, nprobe_1, 1, {kAllThreads, kFaissThreshold})->Apply(Sizes);
 BENCHMARK_CAPTURE(Faiss, nprobe_1_one_thread, 1, {1, kFaissThreshold})->Apply(Sizes);
 BENCHMARK_CAPTURE(Kith, nprobe_14, 14)->Apply(LargeVoice);

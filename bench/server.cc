@@ -1,12 +1,12 @@
 #include "bench/server.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -35,8 +35,8 @@ struct Living {
 };
 
 Living& AllLiving() {
-  static auto* const living = new Living;  // never destroyed: a signal may come at any time
-  return *living;
+  static auto* const kLiving = new Living;  // never destroyed: a signal may come at any time
+  return *kLiving;
 }
 
 void EndAll() {

@@ -13,6 +13,8 @@ set -euo pipefail
 REPO="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 readonly REPO
 readonly BASE=debian:12-slim IMAGE=kith-test
+VERSION="$(sed -n 's/^project(kith VERSION \([0-9.]*\).*/\1/p' "$REPO/CMakeLists.txt")"
+readonly VERSION
 readonly CACHE="${KITH_IMAGE_CACHE:-${HOME:-/root}/.cache/kith/image}"
 export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot # where buildah is taken
 
@@ -72,8 +74,7 @@ make_base() {
 # --- Building.
 
 build() {
-  local arguments=(--build-arg "VERSION=$(sed -n 's/^project(kith VERSION \([0-9.]*\).*/\1/p' "$REPO/CMakeLists.txt")"
-                   --build-arg "REVISION=$(git -C "$REPO" rev-parse HEAD 2>/dev/null || echo unknown)"
+  local arguments=(--build-arg "REVISION=$(git -C "$REPO" rev-parse HEAD 2>/dev/null || echo unknown)"
                    -f "$REPO/docker/Dockerfile" -t "$IMAGE" "$REPO")
   if [[ "$engine" == docker ]]; then
     docker build "${arguments[@]}"
@@ -111,6 +112,7 @@ check_configuration() {
   for label in title description licenses version revision; do
     expect "label $label" "$(config_of ".Config.Labels" | grep -o "org.opencontainers.image.$label:[^ ]*")" "*:?*"
   done
+  expect "version" "$(config_of ".Config.Labels" | grep -o "org.opencontainers.image.version:[^] ]*")" "*:$VERSION"
 }
 
 # --- Running. run_in [-e NAME=VALUE] [-v FOLDER:PATH]... COMMAND...: in the image, as its user, with a read-only root, a

@@ -13,7 +13,7 @@
 namespace kith::bench {
 namespace {
 
-constexpr int64_t kQueryRows = kBlock * 64;
+constexpr int64_t kQueryRows = int64_t{64} * kBlock;
 
 constexpr int64_t kShortRows = 7253;
 

@@ -7,14 +7,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 readonly TO=$1
 
-# faiss at the path that the programs' RUNPATH names, with the glibc-hwcaps folders that the loader picks from.
-faiss="$(scripts/build_faiss.sh)"
-mkdir -p "$TO$faiss" "$TO/usr/local/bin" "$TO/usr/share/kith"
-cp -r "$faiss/lib" "$TO$faiss/"
-install -m 0755 build/release/bin/kithd build/release/bin/kith docker/image/kithd-in-image docker/image/kith-healthy \
-  docker/image/kith-first-token \
-  "$TO/usr/local/bin/"
-find "$TO" -type f \( -name 'libfaiss.so' -o -name kithd -o -name kith \) -exec strip {} +
+DESTDIR="$TO" cmake --install build/release --prefix /usr/local --component programs --strip
+find "$TO" -name libfaiss.so -exec strip {} +
+mkdir -p "$TO/usr/share/kith"
+install -m 0755 docker/image/kithd-in-image docker/image/kith-healthy docker/image/kith-first-token "$TO/usr/local/bin/"
 install -m 0644 LICENSE "$TO/usr/share/kith/"
 
 # A configuration for each combination of what may be mounted.

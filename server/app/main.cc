@@ -230,6 +230,7 @@ absl::Status Serve(const Options& options, const Security& security, const Signa
 
   Reload reload(options.file, options.overrides, config, [&](const config::Config& before, const config::Config& now) {
     limits.Set(now.limits);
+    (*server)->SetRates(now.limits);
     (*registry)->SetMaxExperiments(now.limits.experiments);
     engine.SetQueueRows(now.search.queue_rows);
     budget.SetLimit(now.memory.budget.Of(UsableMemory()));

@@ -35,6 +35,12 @@ bool Bucket::IsFull(TimePoint now) {
   return level_ + kRounding >= rate_;
 }
 
+void Bucket::SetRate(int64_t rate) {
+  const auto wanted = static_cast<double>(rate);
+  level_ = rate_ == 0 ? wanted : std::min(level_, wanted);
+  rate_ = wanted;
+}
+
 double Bucket::SecondsUntil(int64_t amount) const { return std::max(0.0, (Wanted(amount) - level_) / rate_); }
 
 Account::Account(const config::Rates& rates, std::string whose, std::string key)
@@ -44,6 +50,14 @@ Account::Account(const config::Rates& rates, std::string whose, std::string key)
       requests_(rates.requests),
       rows_(rates.rows),
       bytes_(rates.bytes) {}
+
+void Account::SetRates(const config::Rates& rates) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  most_streams_ = rates.streams;
+  requests_.SetRate(rates.requests);
+  rows_.SetRate(rates.rows);
+  bytes_.SetRate(rates.bytes);
+}
 
 absl::Status Account::Take(const Cost& cost, TimePoint now) {
   const std::lock_guard<std::mutex> lock(mutex_);

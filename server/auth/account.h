@@ -34,6 +34,8 @@ class Bucket {
   bool IsFull(TimePoint now);
   // Until it has them.
   double SecondsUntil(int64_t amount) const;
+  // Keeps what there is, as far as it holds that; full where it was none.
+  void SetRate(int64_t rate);
   int64_t rate() const { return static_cast<int64_t>(rate_); }
 
  private:
@@ -54,6 +56,9 @@ class Account : public std::enable_shared_from_this<Account> {
   // `whose` for messages ("this client"), `key` the configuration's ("limits.client").
   Account(const config::Rates& rates, std::string whose, std::string key);
 
+  // From now on, for its open streams too; of those none is ended.
+  void SetRates(const config::Rates& rates);
+
   // All of it or, with RATE_LIMITED and when to try again, nothing.
   absl::Status Take(const Cost& cost, TimePoint now);
   // For what is there already: what it takes beyond what is there is owed, and others wait for it.
@@ -71,9 +76,9 @@ class Account : public std::enable_shared_from_this<Account> {
 
   const std::string whose_;
   const std::string key_;
-  const int most_streams_;
   std::mutex mutex_;
   // All guarded by mutex_.
+  int most_streams_;
   Bucket requests_;
   Bucket rows_;
   Bucket bytes_;

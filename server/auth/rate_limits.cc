@@ -22,7 +22,7 @@ bool IsLimited(const config::Rates& rates) {
 }  // namespace
 
 AccountTable::AccountTable(const config::Rates& rates, std::string whose, std::string key, size_t most)
-    : rates_(rates), whose_(std::move(whose)), key_(std::move(key)), most_(most), shared_(NewAccount()) {}
+    : whose_(std::move(whose)), key_(std::move(key)), most_(most), rates_(rates), shared_(NewAccount()) {}
 
 std::shared_ptr<Account> AccountTable::Find(const std::string& name, TimePoint now) {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -37,6 +37,13 @@ size_t AccountTable::size() const {
   return accounts_.size();
 }
 
+void AccountTable::SetRates(const config::Rates& rates) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  rates_ = rates;
+  shared_->SetRates(rates);
+  for (const auto& [name, account] : accounts_) account->SetRates(rates);
+}
+
 void AccountTable::ForgetUnused(TimePoint now) {
   if (forgot_ != TimePoint() && now - forgot_ < kForgetInterval) return;
   forgot_ = now;
@@ -45,26 +52,26 @@ void AccountTable::ForgetUnused(TimePoint now) {
                  [now](auto& entry) { return entry.second.use_count() == 1 && entry.second->IsUnused(now); });
 }
 
-std::unique_ptr<RateLimits> RateLimits::Make(const config::Limits& limits, size_t most_kept) {
-  if (!IsLimited(limits.client) && !IsLimited(limits.experiment)) return nullptr;
-  std::unique_ptr<RateLimits> made(new RateLimits);
-  if (IsLimited(limits.client)) {
-    made->clients_ = std::make_unique<AccountTable>(limits.client, "this client", "limits.client", most_kept);
-  }
-  if (IsLimited(limits.experiment)) {
-    made->experiments_ =
-        std::make_unique<AccountTable>(limits.experiment, "this experiment", "limits.experiment", most_kept);
-  }
-  return made;
+RateLimits::RateLimits(const config::Limits& limits, size_t most_kept)
+    : clients_(limits.client, "this client", "limits.client", most_kept),
+      experiments_(limits.experiment, "this experiment", "limits.experiment", most_kept),
+      of_clients_(IsLimited(limits.client)),
+      of_experiments_(IsLimited(limits.experiment)) {}
+
+void RateLimits::Set(const config::Limits& limits) {
+  clients_.SetRates(limits.client);
+  experiments_.SetRates(limits.experiment);
+  of_clients_ = IsLimited(limits.client);
+  of_experiments_ = IsLimited(limits.experiment);
 }
 
 std::shared_ptr<Account> RateLimits::OfClient(const std::string& client, TimePoint now) {
-  return clients_ == nullptr ? nullptr : clients_->Find(client, now);
+  return of_clients_ ? clients_.Find(client, now) : nullptr;
 }
 
 std::shared_ptr<Account> RateLimits::OfExperiment(const std::string& name, TimePoint now) {
-  if (experiments_ == nullptr) return nullptr;
-  return experiments_->Find(name.size() <= kMaxNameBytes ? name : "", now);  // all that are no names share one account
+  if (!of_experiments_) return nullptr;
+  return experiments_.Find(name.size() <= kMaxNameBytes ? name : "", now);  // all that are no names share one account
 }
 
 std::string ClientOf(absl::string_view peer) {

@@ -32,7 +32,7 @@ absl::StatusOr<CallGate::Pass> CallGate::Enter(telemetry::Rpc rpc, const std::st
   if (tokens_ != nullptr) {
     if (absl::Status status = CheckToken(call, experiment, &*pass); !status.ok()) return status;
   }
-  if (rates_ != nullptr) {
+  if (rates_ != nullptr && rates_->AreSet()) {
     if (absl::Status status = CheckRates(call, experiment, cost, &*pass); !status.ok()) return status;
   }
   return pass;

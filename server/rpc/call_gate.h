@@ -97,6 +97,10 @@ class CallGate {
   // Counts the end of a call, and logs it where it is an error; gives the error with the call's id.
   grpc::Status End(telemetry::Rpc rpc, const std::string& call_id, const grpc::Status& status) const;
 
+  // The rates are those of `limits` from now on, for calls that come, and for what comes by a stream of whom they
+  // limited already. To be called only where there are some.
+  void SetRates(const config::Limits& limits) { rates_->Set(limits); }
+
   void Close();
 
   // Waits until no call is inside, for `patience` at most. To be called after Close.

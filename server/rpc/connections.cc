@@ -5,7 +5,6 @@
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,11 +18,6 @@ constexpr int kFilesForAllElse = 512;  // data, downloads, the page over HTTP; h
 
 // What is sent to a client that is gone, and was not told of by its machine.
 constexpr unsigned kLostMilliseconds = 20'000;
-
-ino_t InodeOf(int socket) {
-  struct stat status {};
-  return fstat(socket, &status) == 0 && S_ISSOCK(status.st_mode) ? status.st_ino : 0;
-}
 
 // As gRPC's own listener does.
 void SetOptions(int socket) {
@@ -46,13 +40,16 @@ int ConnectionsPossible(int wanted) {
 }
 
 absl::StatusOr<std::unique_ptr<Connections>> Connections::Listen(
-    const std::string& listen, int most, const std::shared_ptr<grpc::ServerCredentials>& credentials,
+    const std::string& listen, const ConnectionLimits& limits,
+    const std::shared_ptr<grpc::ServerCredentials>& credentials, std::shared_ptr<telemetry::Metrics> metrics,
     grpc::ServerBuilder* builder) {
   const auto address = config::ParseListen(listen);
   if (!address.ok()) return address.status();
   auto socket = ListeningSocket::Open(address->host, address->port);
   if (!socket.ok()) return socket.status();
-  std::unique_ptr<Connections> connections(new Connections(*std::move(socket), most));
+  auto watch = FloodWatch::Make(static_cast<size_t>(limits.connections), limits.streams, std::move(metrics));
+  if (!watch.ok()) return watch.status();
+  std::unique_ptr<Connections> connections(new Connections(*std::move(socket), *std::move(watch)));
   using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
   connections->acceptor_ = builder->experimental().AddExternalConnectionAcceptor(Type::FROM_FD, credentials);
   return connections;
@@ -61,6 +58,7 @@ absl::StatusOr<std::unique_ptr<Connections>> Connections::Listen(
 Connections::~Connections() { Stop(); }
 
 void Connections::Start() {
+  watch_->Start();
   thread_ = std::thread([this] { TakeAll(); });
 }
 
@@ -69,27 +67,24 @@ void Connections::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Connections::Finish() {
+  Stop();
+  watch_->FinishAll();
+}
+
 void Connections::TakeAll() {
   for (int socket = socket_.Accept(); socket >= 0; socket = socket_.Accept()) {
-    if (!HasRoom()) {
+    if (!watch_->HasRoom()) {
       close(socket);
       continue;
     }
     SetOptions(socket);
-    taken_.push_back({socket, InodeOf(socket)});
+    watch_->Add(socket);
     grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
     connection.listener_fd = -1;
     connection.fd = socket;
     acceptor_->HandleNewConnection(&connection);
   }
-}
-
-bool Connections::HasRoom() {
-  if (taken_.size() < most_) return true;
-  taken_.erase(std::remove_if(taken_.begin(), taken_.end(),
-                              [](const Taken& taken) { return InodeOf(taken.socket) != taken.inode; }),
-               taken_.end());
-  return taken_.size() < most_;
 }
 
 }  // namespace kith::rpc

@@ -11,10 +11,6 @@
 namespace kith::rpc {
 namespace {
 
-// How long connections have to end in good order once Kith's own calls are over. Those of clients that make no call
-// just now do not: gRPC's client reads nothing then. Whoever waits for the next start waits for this.
-constexpr std::chrono::milliseconds kFarewell(200);
-
 // A connection that does not say in this time that it speaks HTTP/2 is closed.
 constexpr int kHandshakeMilliseconds = 10'000;
 
@@ -38,7 +34,7 @@ bool OnlyTheTrustedConnect(const std::string& listen, const Security& security) 
 Server::Server(const Context& context, const Security& security)
     : registry_(context.registry),
       trainer_(context.trainer),
-      gate_(context.metrics, security.tokens, auth::RateLimits::Make(context.limits->Get())),
+      gate_(context.metrics, security.tokens, std::make_unique<auth::RateLimits>(context.limits->Get())),
       answers_(context.limits->Get().answer_bytes),
       retrieval_(WithAnswers(context), &gate_),
       experiments_(context, &gate_),
@@ -54,12 +50,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Context& context, co
   std::unique_ptr<Server> server(new Server(context, security));
   google::protobuf::SetLogHandler(nullptr);  // it writes a line for whatever a client gets wrong in a message
   grpc::ServerBuilder builder;
-  auto connections =
-      Connections::Listen(listen, ConnectionsPossible(limits.connections), server->credentials_, &builder);
+  const ConnectionLimits bounds{ConnectionsPossible(limits.connections), limits.streams + kCallsOfAConnection};
+  auto connections = Connections::Listen(listen, bounds, server->credentials_, context.metrics, &builder);
   if (!connections.ok()) return connections.status();
   server->connections_ = *std::move(connections);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMilliseconds);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.streams + kCallsOfAConnection);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, bounds.streams);
   // A client whose machine is gone must not hold its stream, or its upload, for ever.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
@@ -104,9 +100,11 @@ void Server::Drain(std::chrono::milliseconds patience) {
   retrieval_.Drain();
   experiments_.Drain();
   gate_.WaitUntilEmpty(patience);
-  connections_->Stop();
+  // Before gRPC stops: it would answer CANCELLED to what comes from then on, by which nobody can tell that it was not
+  // begun.
+  connections_->Finish();
   pollers_.reset();
-  server_->Shutdown(std::chrono::system_clock::now() + kFarewell);
+  server_->Shutdown(std::chrono::system_clock::now());
   server_->Wait();
   registry_->StopLoading();  // calls that are cancelled need not wait for theirs
   gate_.WaitUntilEmpty();    // calls that are over and are being deleted in the pool

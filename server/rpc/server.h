@@ -38,6 +38,9 @@ class Server {
   // called while or after it drains.
   bool Answers(std::chrono::milliseconds time) const;
 
+  // CallGate's, which were those of the context's limits.
+  void SetRates(const config::Limits& limits) { gate_.SetRates(limits); }
+
   // Health goes NOT_SERVING and is answered to the end; other new calls are refused with SHUTTING_DOWN. Trainings are
   // cancelled, and calls that watch one end with it; tunings end at once, open streams after the blocks they have;
   // other calls finish. What is left after `patience`, and whoever watches the health, is cancelled. Returns when no

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
+#include "server/storage/json_integer.h"
 #include "server/storage/recipe_json.h"
 
 namespace kith::storage {
@@ -17,7 +18,7 @@ constexpr int kFormat = 1;
 json ToJson(const FileSummary& file) { return {{"size", file.size}, {"sha256", file.sha256}}; }
 
 FileSummary FileFromJson(const json& file) {
-  return {file.at("size").get<int64_t>(), file.at("sha256").get<std::string>()};
+  return {IntegerFrom<int64_t>(file.at("size")), file.at("sha256").get<std::string>()};
 }
 
 }  // namespace
@@ -39,7 +40,7 @@ std::string ManifestText(std::string_view experiment, const GenerationInfo& info
 absl::StatusOr<SnapshotFiles> FilesFromManifest(std::string_view text) {
   try {
     const json manifest = json::parse(text);
-    const int format = manifest.at("format").get<int>();
+    const int format = IntegerFrom<int>(manifest.at("format"));
     if (format > kFormat) {
       return absl::InvalidArgumentError(absl::StrCat("format ", format, " is newer than this Kith knows"));
     }

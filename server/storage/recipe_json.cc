@@ -3,8 +3,10 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <type_traits>
 
 #include "absl/strings/str_cat.h"
+#include "server/storage/json_integer.h"
 
 namespace kith::storage {
 namespace {
@@ -21,13 +23,22 @@ json OrNull(const std::optional<T>& value) {
 }
 
 template <class T>
+T From(const json& value) {
+  if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+    return IntegerFrom<T>(value);
+  } else {
+    return value.get<T>();
+  }
+}
+
+template <class T>
 void Get(const json& object, const char* key, T* value) {
-  if (const auto found = object.find(key); found != object.end()) found->get_to(*value);
+  if (const auto found = object.find(key); found != object.end()) *value = From<T>(*found);
 }
 
 template <class T>
 void Get(const json& object, const char* key, std::optional<T>* value) {
-  if (const auto found = object.find(key); found != object.end() && !found->is_null()) *value = found->get<T>();
+  if (const auto found = object.find(key); found != object.end() && !found->is_null()) *value = From<T>(*found);
 }
 
 // JSON writes a NaN as null.

@@ -14,4 +14,10 @@ void LogFailedCall(Rpc rpc, absl::string_view call_id, absl::string_view why) {
   spdlog::debug("{} failed: {}", RpcName(rpc), std::string(why));
 }
 
+void LogFloodingConnection(absl::string_view peer, int64_t others) {
+  const std::string left_out = others > 0 ? fmt::format("; so were {} more since the last such line", others) : "";
+  spdlog::warn("the connection of {} was ended: it opened and reset streams faster than they can be refused{}",
+               std::string(peer), left_out);
+}
+
 }  // namespace kith::telemetry

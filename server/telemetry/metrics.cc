@@ -164,6 +164,9 @@ struct Metrics::Series {
   Counter& loads_failed = loads.Add({{"outcome", "failed"}});
   Counter& evictions =
       AddCounters(&registry, "kith_evictions_total", "Experiments let go of to make room for others.").Add({});
+  Counter& floods = AddCounters(&registry, "kith_flooding_connections_total",
+                                "Connections that were ended because they only opened and reset streams.")
+                        .Add({});
   Ends trainings{&registry, "kith_trainings_total", "Trainings that have ended."};
   Ends imports{&registry, "kith_imports_total", "Imports that have ended."};
   Ends folds{&registry, "kith_folds_total", "Foldings of additions into a snapshot that have ended."};
@@ -225,6 +228,7 @@ void Metrics::CountLoad(LoadOutcome outcome) {
 }
 
 void Metrics::CountEviction() { series_->evictions.Increment(); }
+void Metrics::CountFloodingConnection() { series_->floods.Increment(); }
 void Metrics::CountTraining(const absl::Status& status) { series_->trainings.Count(status); }
 void Metrics::CountImport(const absl::Status& status) { series_->imports.Count(status); }
 void Metrics::CountFold(const absl::Status& status) { series_->folds.Count(status); }

@@ -75,6 +75,8 @@ class Metrics {
 
   void CountLoad(LoadOutcome outcome);
   void CountEviction();
+  // One that was ended for what came by it.
+  void CountFloodingConnection();
   // These are told how it ended.
   void CountTraining(const absl::Status& status);
   void CountImport(const absl::Status& status);

@@ -101,16 +101,72 @@ TEST(Account, StreamsAreCountedWhileTheyAreOpen) {
   EXPECT_TRUE(account->EnterStream().ok());
 }
 
-TEST(RateLimits, NoneWhereNoneIsSet) { EXPECT_EQ(RateLimits::Make({}), nullptr); }
+TEST(Account, NewRatesHoldForWhatComesNext) {
+  const auto account = MakeAccount({10, 0, 0, 0});
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(account->Take({}, kStart).ok());
+  account->SetRates({2, 5, 0, 0});
+  EXPECT_TRUE(account->Take({1, 5, 0}, kStart).ok());
+  EXPECT_TRUE(account->Take({}, kStart).ok());
+  ExpectRefused(account->Take({}, kStart), "limits.client.requests", absl::Milliseconds(500));
+  account->SetRates({10, 0, 0, 0});
+  ExpectRefused(account->Take({}, kStart), "limits.client.requests", absl::Milliseconds(100));
+  account->SetRates({});
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(account->Take({1, 1000, 1000}, kStart).ok());
+  account->SetRates({1, 0, 0, 0});
+  EXPECT_TRUE(account->Take({}, kStart).ok()) << "nothing is owed for what was not limited";
+  EXPECT_FALSE(account->Take({}, kStart).ok());
+}
+
+TEST(Account, FewerStreamsEndNone) {
+  const auto account = MakeAccount({0, 0, 0, 2});
+  auto first = account->EnterStream();
+  auto second = account->EnterStream();
+  ASSERT_TRUE(first.ok() && second.ok());
+  account->SetRates({0, 0, 0, 1});
+  first->reset();
+  EXPECT_FALSE(account->EnterStream().ok());
+  second->reset();
+  EXPECT_TRUE(account->EnterStream().ok());
+}
+
+TEST(RateLimits, NoneWhereNoneIsSet) {
+  RateLimits none({});
+  EXPECT_FALSE(none.AreSet());
+  EXPECT_EQ(none.OfClient("a", kStart), nullptr);
+  EXPECT_EQ(none.OfExperiment("anna", kStart), nullptr);
+}
+
+TEST(RateLimits, ChangeWhileTheyAreHeldTo) {
+  config::Limits limits;
+  limits.client.requests = 2;
+  RateLimits rates(limits);
+  const auto known = rates.OfClient("a", kStart);
+  EXPECT_TRUE(known->Take({}, kStart).ok());
+  limits.client.requests = 1;
+  limits.experiment.rows = 5;
+  rates.Set(limits);
+  EXPECT_EQ(rates.OfClient("a", kStart), known);
+  EXPECT_TRUE(known->Take({}, kStart).ok());
+  EXPECT_FALSE(known->Take({}, kStart).ok());
+  EXPECT_TRUE(rates.OfClient("b", kStart)->Take({}, kStart).ok());
+  EXPECT_FALSE(rates.OfClient("b", kStart)->Take({}, kStart).ok()) << "new ones have the new rate";
+  EXPECT_TRUE(rates.OfExperiment("anna", kStart)->Take({1, 5, 0}, kStart).ok());
+  EXPECT_FALSE(rates.OfExperiment("anna", kStart)->Take({1, 1, 0}, kStart).ok()) << "there was no such limit";
+  rates.Set({});
+  EXPECT_FALSE(rates.AreSet());
+  EXPECT_EQ(rates.OfClient("a", kStart), nullptr);
+  EXPECT_TRUE(known->Take({}, kStart).ok()) << "a stream that is open goes on unlimited";
+}
 
 TEST(RateLimits, OnlyWhatIsSet) {
   config::Limits limits;
   limits.experiment.rows = 5;
-  const auto made = RateLimits::Make(limits);
-  EXPECT_EQ(made->OfClient("a", kStart), nullptr);
-  EXPECT_TRUE(made->OfExperiment("anna", kStart)->Take({1, 5, 0}, kStart).ok());
-  EXPECT_FALSE(made->OfExperiment("anna", kStart)->Take({1, 1, 0}, kStart).ok());
-  EXPECT_TRUE(made->OfExperiment("bert", kStart)->Take({1, 5, 0}, kStart).ok());
+  RateLimits rates(limits);
+  EXPECT_TRUE(rates.AreSet());
+  EXPECT_EQ(rates.OfClient("a", kStart), nullptr);
+  EXPECT_TRUE(rates.OfExperiment("anna", kStart)->Take({1, 5, 0}, kStart).ok());
+  EXPECT_FALSE(rates.OfExperiment("anna", kStart)->Take({1, 1, 0}, kStart).ok());
+  EXPECT_TRUE(rates.OfExperiment("bert", kStart)->Take({1, 5, 0}, kStart).ok());
 }
 
 TEST(AccountTable, AFloodOfNamesStaysWithinBounds) {
@@ -138,9 +194,9 @@ TEST(AccountTable, OneWithAStreamIsNotForgotten) {
 TEST(RateLimits, WhatCannotBeANameIsNotKept) {
   config::Limits limits;
   limits.experiment.requests = 1;
-  const auto rates = RateLimits::Make(limits);
-  EXPECT_EQ(rates->OfExperiment(std::string(129, 'a'), kStart), rates->OfExperiment(std::string(129, 'b'), kStart));
-  EXPECT_NE(rates->OfExperiment(std::string(128, 'a'), kStart), rates->OfExperiment(std::string(128, 'b'), kStart));
+  RateLimits rates(limits);
+  EXPECT_EQ(rates.OfExperiment(std::string(129, 'a'), kStart), rates.OfExperiment(std::string(129, 'b'), kStart));
+  EXPECT_NE(rates.OfExperiment(std::string(128, 'a'), kStart), rates.OfExperiment(std::string(128, 'b'), kStart));
 }
 
 TEST(ClientOf, IsTheMachine) {

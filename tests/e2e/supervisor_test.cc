@@ -111,6 +111,25 @@ TEST_F(SupervisorTest, AReloadTakesOnWhatCanChangeAndTellsWhatCannot) {
   EXPECT_EQ(Kith({"train", "bert", GenerateFrames(100)}).exit_code, 0);
 }
 
+// A row a second makes 100 rows take more than a minute to be paid for.
+TEST_F(SupervisorTest, AReloadChangesTheRatesOfClientsAndExperiments) {
+  StartConfigured();
+  KithJson({"train", "anna", GenerateFrames(100)});
+  const auto is_refused_for = [&](const std::string& key) {
+    return Kith({"search", "anna", GenerateFrames(100)}).err.find(key) != std::string::npos;
+  };
+  Configure("limits: {client: {rows: 1}}\n");
+  Reload("limits.client.rows is 1 now, and was 0");
+  testing::WaitUntil([&] { return is_refused_for("limits.client.rows"); });
+  Configure("limits: {experiment: {rows: 1}}\n");
+  Reload("limits.client.rows is 0 now, and was 1");
+  testing::WaitUntil([&] { return is_refused_for("limits.experiment.rows"); });
+  Configure("");
+  Reload("limits.experiment.rows is 0 now, and was 1");
+  testing::WaitUntil([&] { return !is_refused_for("limits.experiment.rows"); });
+  EXPECT_FALSE(is_refused_for("limits")) << "nothing is owed any more";
+}
+
 TEST_F(SupervisorTest, AReloadLeavesALogLevelThatWasSetMeanwhile) {
   StartConfigured();
   EXPECT_EQ(Kith({"log-level", "debug"}).exit_code, 0);

@@ -1,5 +1,6 @@
 // What clients notice of a kithd that is stopped and started again, as for an upgrade.
 #include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -9,6 +10,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -18,6 +20,7 @@
 #include "client/cli/speech_like.h"
 #include "client/cpp/client.h"
 #include "client/cpp/error.h"
+#include "kith/v1/experiments.grpc.pb.h"
 #include "tests/e2e/fixture.h"
 #include "tests/support/wait_until.h"
 
@@ -199,6 +202,43 @@ TEST_F(UpgradeTest, WhatADrainRefusesIsDoneOnceTheServerIsBack) {
   adds.join();
   EXPECT_GE(source.attempts, 2);
   EXPECT_EQ(KithJson({"show", "anna"})["rows"], 503);
+}
+
+// Of clients that call all the time, over connections that they have, with nothing that a drain would wait for.
+TEST_F(UpgradeTest, ACallIsDoneOrToldThatTheServerCannotBeReachedAndNothingElse) {
+  constexpr int kClients = 8;
+  std::mutex mutex;
+  std::map<grpc::StatusCode, int> ends;
+  std::vector<std::thread> clients;
+  std::atomic<int> begun{0};
+  for (int i = 0; i < kClients; ++i) {
+    clients.emplace_back([&, i] {
+      grpc::ChannelArguments own;  // a connection
+      own.SetInt("kith.test.client", i);
+      const auto stub =
+          v1::Experiments::NewStub(grpc::CreateCustomChannel(address_, grpc::InsecureChannelCredentials(), own));
+      for (bool reached = true; reached;) {
+        grpc::ClientContext context;
+        v1::GetExperimentRequest request;
+        request.set_name("anna");
+        v1::GetExperimentResponse answer;
+        const grpc::Status end = stub->Get(&context, request, &answer);
+        ++begun;
+        const std::lock_guard lock(mutex);
+        ++ends[end.error_code()];
+        reached = end.ok() || !end.error_details().empty();  // refused by Kith itself: it still answers
+      }
+    });
+  }
+  testing::WaitUntil([&] { return begun > 20 * kClients; });
+  EXPECT_EQ(StopServer(SIGTERM), 0);
+  for (std::thread& client : clients) client.join();
+  EXPECT_GT(ends[grpc::StatusCode::OK], 0);
+  EXPECT_GE(ends[grpc::StatusCode::UNAVAILABLE], kClients);
+  for (const auto& [code, count] : ends) {
+    EXPECT_TRUE(code == grpc::StatusCode::OK || code == grpc::StatusCode::UNAVAILABLE)
+        << count << " ended with " << code;
+  }
 }
 
 TEST_F(UpgradeTest, ACallThatDoesNotEndIsCancelledAfterDrainSeconds) {

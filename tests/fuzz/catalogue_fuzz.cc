@@ -103,8 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const kith::fuzz::Folder folder;
   static const Sound sound = MakeSound(folder);
   static const std::string data_dir = folder.Path("tried");
-  std::filesystem::remove_all(data_dir);
-  std::filesystem::copy(folder.Path("data"), data_dir, std::filesystem::copy_options::recursive);
+  kith::fuzz::CopyFolder(folder.Path("data"), data_dir);
   kith::fuzz::Input input(data, size);
   std::string catalogue = sound.catalogue;
   std::string log = sound.log;

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "server/base/ids.h"
 #include "tests/fuzz/target.h"
@@ -41,6 +42,16 @@ inline std::string ReadFile(const std::string& path) {
 
 inline void WriteFile(const std::string& path, std::string_view content) {
   std::ofstream(path, std::ios::binary) << content;
+}
+
+// `to` is as `from` afterwards. libFuzzer's alarm, which it sets for slow inputs, may interrupt a copy.
+inline void CopyFolder(const std::string& from, const std::string& to) {
+  std::error_code error;
+  do {
+    std::filesystem::remove_all(to);
+    std::filesystem::copy(from, to, std::filesystem::copy_options::recursive, error);
+  } while (error == std::errc::interrupted);
+  Require(!error, "copying " + from);
 }
 
 // One change: where (4 bytes, as the sound file is long), how (1 byte), how much (1 byte), and with what. Any input is

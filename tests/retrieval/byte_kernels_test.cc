@@ -90,8 +90,9 @@ TEST_F(ByteKernelsTest, ScoresOfBytesAreByTheFormulaForAnyNumberOfRows) {
         rows.emplace_back(signed_row.begin(), signed_row.end());  // 0 to 255
         factors.push_back(0.5f * static_cast<float>(r - 3));
       }
+      pointers.reserve(rows.size());
       for (const std::vector<uint8_t>& row : rows) pointers.push_back(row.data());
-      constexpr int kStride = kBytePanelWidth + 5;
+      constexpr int64_t kStride = kBytePanelWidth + 5;
       constexpr float kUntouched = -12345.0f;
       std::vector<float> scores(count * kStride, kUntouched);
       kernels_->score_bytes(panel, steps, pointers.data(), factors.data(), count, kStride, scores.data());
@@ -126,7 +127,8 @@ class Sketches {
     double norm = 0;
     for (int j = 0; j < steps_ * 4; ++j) {
       norm += std::pow(static_cast<double>(scale) * codes[j], 2);
-      bytes[sizeof(panel) + (j / 4 * kSketchLanes + lane) * 4 + j % 4] = static_cast<uint8_t>(codes[j] + 128);
+      const int place = (j / 4 * kSketchLanes + lane) * 4 + j % 4;
+      bytes[sizeof(panel) + place] = static_cast<uint8_t>(codes[j] + 128);
     }
     panel.scale[lane] = scale;
     panel.squared_norm[lane] = static_cast<float>(norm);

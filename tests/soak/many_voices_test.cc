@@ -96,6 +96,7 @@ class ManyVoicesTest : public e2e::EndToEnd {
   template <typename Body>
   void ForEachClient(const Body& body) {
     std::vector<std::thread> threads;
+    threads.reserve(kClients);
     for (int i = 0; i < kClients; ++i) threads.emplace_back([&, i] { body(i, *clients_[i]); });
     for (std::thread& thread : threads) thread.join();
   }
@@ -139,14 +140,15 @@ TEST_F(ManyVoicesTest, AreServedWithinTheBudget) {
     Use(calls / 4, half + 10);  // what was there before has gone, or has not
     watch.TakePeaks();
     const auto start = std::chrono::steady_clock::now();
-    Use(calls / 4, half + 100);
+    const int64_t calls_of_each = calls / 4;
+    Use(calls_of_each, half + 100);
     peaks[half] = watch.TakePeaks().memory - empty;
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
     std::printf(
         "empty %.1f MiB, budget %.1f MiB, at most %.1f MiB above empty (%.2f of the budget); %.0f calls/s; %lld "
         "refusals\n",
         Mebibytes(empty), Mebibytes(budget_), Mebibytes(peaks[half]), static_cast<double>(peaks[half]) / budget_,
-        static_cast<double>(calls / 4 * kClients) / taken.count(), static_cast<long long>(refusals_.load()));
+        static_cast<double>(calls_of_each * kClients) / taken.count(), static_cast<long long>(refusals_.load()));
   }
   ASSERT_FALSE(HasFailure());
   for (const int64_t peak : peaks) {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <deque>
 #include <fstream>
@@ -85,6 +86,7 @@ class SteadyLoadTest : public e2e::EndToEnd {
     Outcome outcome;
     const int64_t blocks = Setting("KITH_SOAK_CAPACITY_BLOCKS", 50);
     std::vector<std::thread> clients;
+    clients.reserve(kClients);
     const auto start = Clock::now();
     for (int i = 0; i < kClients; ++i) {
       clients.emplace_back([&, i] {
@@ -208,15 +210,15 @@ class SteadyLoadTest : public e2e::EndToEnd {
     const auto milliseconds = [&](double percent) {
       return std::chrono::duration<double, std::milli>(outcome.latencies.Percentile(percent)).count();
     };
-    const auto count = [](int64_t value) { return static_cast<long long>(value); };
+    const auto count = [](int64_t value) { return static_cast<intmax_t>(value); };
     std::printf("capacity %.0f blocks/s; %.0f due and %.0f answered a second\n", capacity, kShareOfCapacity * capacity,
                 static_cast<double>(outcome.answered) / seconds);
-    std::printf("%lld answered, all right; p50 %.2f, p95 %.2f, p99 %.2f, max %.2f ms; %lld late, %lld overloaded\n",
+    std::printf("%jd answered, all right; p50 %.2f, p95 %.2f, p99 %.2f, max %.2f ms; %jd late, %jd overloaded\n",
                 count(outcome.answered), milliseconds(50), milliseconds(95), milliseconds(99), milliseconds(100),
                 count(outcome.late), count(outcome.overloaded));
-    std::printf("%lld clients came and went, %lld blocks under way when they did; %lld programs of 4 clients killed\n",
+    std::printf("%jd clients came and went, %jd blocks under way when they did; %jd programs of 4 clients killed\n",
                 count(outcome.sessions), count(outcome.abandoned), count(counts_.kills));
-    std::printf("%lld trainings, %lld additions, %lld deletions\n", count(counts_.trainings), count(counts_.additions),
+    std::printf("%jd trainings, %jd additions, %jd deletions\n", count(counts_.trainings), count(counts_.additions),
                 count(counts_.deletions));
   }
 
@@ -256,6 +258,7 @@ TEST_F(SteadyLoadTest, LeavesTheServerAsItIs) {
   Outcome outcome;
   ProcessWatch watch(server_->pid());
   std::vector<std::thread> threads;
+  threads.reserve(kClients + 3);
   const auto start = Clock::now();
   for (int i = 0; i < kClients; ++i) threads.emplace_back([&, i] { ComeAndGo(i, interval, &outcome); });
   threads.emplace_back([&] { KillClients(); });

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/strings/str_cat.h"
+
 namespace kith::storage {
 namespace {
 
@@ -74,6 +76,18 @@ TEST(RecipeJsonTest, RefusesWhatIsNoRecipe) {
     EXPECT_EQ(RecipeFromJson(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }
   EXPECT_EQ(BuildReportFromJson(R"({"nlist": "x"})").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(RecipeJsonTest, ANumberThatThereIsNoRoomForIsAnError) {
+  for (const char* number : {"1e95", "3000000000", "-3000000000", "1.5", "18446744073709551615", "true", "\"7\""}) {
+    const auto read = BuildReportFromJson(absl::StrCat(R"({"nprobe": )", number, "}"));
+    EXPECT_FALSE(read.ok()) << number;
+    EXPECT_FALSE(RecipeFromJson(absl::StrCat(R"({"nprobe": )", number, "}")).ok()) << number;
+    EXPECT_FALSE(RecipeFromJson(absl::StrCat(R"({"expansion": {"neighbors": )", number, "}}")).ok()) << number;
+  }
+  const auto largest = BuildReportFromJson(R"({"nprobe": 2147483647})");
+  ASSERT_TRUE(largest.ok()) << largest.status();
+  EXPECT_EQ(largest->nprobe, 2147483647);
 }
 
 }  // namespace
