@@ -1,8 +1,10 @@
 #include "server/base/known_socket.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>  // <netinet/tcp.h> does not have all of tcp_info
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,6 +38,11 @@ int64_t KnownSocket::BytesReceived() const {
   socklen_t size = sizeof(info);
   if (getsockopt(socket_, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return 0;
   return static_cast<int64_t>(info.tcpi_bytes_received);
+}
+
+int64_t KnownSocket::BytesUnderWay() const {
+  int bytes = 0;
+  return ioctl(socket_, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 template <typename Use>

@@ -18,6 +18,9 @@ class KnownSocket {
   // Bytes that have come by it, read or not. Once it is closed, 0 or those of another.
   int64_t BytesReceived() const;
 
+  // Bytes that were sent by it and that its peer's machine has not said it has got. As BytesReceived once it is closed.
+  int64_t BytesUnderWay() const;
+
   // Ends its connection, of which its owner learns as if its peer had: nothing is sent or comes any more, and what has
   // not been read yet is thrown away. The peer learns it when the owner closes the socket, at the latest. False where
   // it is closed already, or where there is no file descriptor left.

@@ -67,9 +67,9 @@ void Connections::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Connections::Finish() {
+void Connections::Finish(std::chrono::milliseconds patience) {
   Stop();
-  watch_->FinishAll();
+  watch_->FinishAll(patience);
 }
 
 void Connections::TakeAll() {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <grpcpp/grpcpp.h>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -47,9 +48,9 @@ class Connections {
   // No more are taken. Those that there are stay.
   void Stop();
 
-  // No more are taken, and those that there are end once what was answered is sent: a call that is made on one then is
-  // UNAVAILABLE to its client.
-  void Finish();
+  // No more are taken, and those that there are end once what was answered has arrived, or `patience` is over: a call
+  // that is made on one then is UNAVAILABLE to its client.
+  void Finish(std::chrono::milliseconds patience);
 
   int port() const { return socket_.port(); }
 

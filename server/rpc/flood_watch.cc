@@ -58,9 +58,18 @@ void FloodWatch::Add(int socket) {
   connections_.Add(socket);
 }
 
-void FloodWatch::FinishAll() {
-  const std::lock_guard<std::mutex> lock(mutex_);
+void FloodWatch::FinishAll(std::chrono::milliseconds patience) {
+  constexpr std::chrono::milliseconds kBetweenLooks(1);  // the kernel tells nobody when its send buffers are empty
+  const TimePoint end = Clock::now() + patience;
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (!AllHasArrived() && Clock::now() < end) changed_.wait_for(lock, kBetweenLooks);
   connections_.ForEach([](ConnectionSet::Connection* connection) { connection->socket.Finish(); });
+}
+
+bool FloodWatch::AllHasArrived() {
+  int64_t under_way = 0;
+  connections_.ForEach([&](ConnectionSet::Connection* connection) { under_way += connection->socket.BytesUnderWay(); });
+  return under_way == 0;
 }
 
 void FloodWatch::Look(TimePoint now) {

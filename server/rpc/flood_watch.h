@@ -6,6 +6,7 @@
 // which much has come.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -40,18 +41,20 @@ class FloodWatch {
   // Before gRPC gets it.
   void Add(int socket);
 
-  // Ends all that there are, in good order.
-  void FinishAll();
+  // Ends all that there are, in good order: once what was sent by them has arrived, for which it waits for `patience`
+  // at most. Who closes a socket by which something comes meanwhile takes back what has not arrived.
+  void FinishAll(std::chrono::milliseconds patience);
 
  private:
   FloodWatch(ConnectionSet connections, int streams, std::shared_ptr<telemetry::Metrics> metrics)
       : streams_(streams), metrics_(std::move(metrics)), connections_(std::move(connections)) {}
 
-  // With mutex_ held, as the next three.
+  // With mutex_ held, as the next four.
   void Look(TimePoint now);
   bool IsFlooding(ConnectionSet::Connection* connection);
   void LearnIds();
   void Tell(const std::string& peer, TimePoint now);
+  bool AllHasArrived();
 
   const int streams_;
   const std::shared_ptr<telemetry::Metrics> metrics_;

@@ -11,6 +11,9 @@
 namespace kith::rpc {
 namespace {
 
+// How long the last answers have to arrive. Whoever waits for the next start waits for this, where a client is slow.
+constexpr std::chrono::milliseconds kFarewell(200);
+
 // A connection that does not say in this time that it speaks HTTP/2 is closed.
 constexpr int kHandshakeMilliseconds = 10'000;
 
@@ -102,7 +105,7 @@ void Server::Drain(std::chrono::milliseconds patience) {
   gate_.WaitUntilEmpty(patience);
   // Before gRPC stops: it would answer CANCELLED to what comes from then on, by which nobody can tell that it was not
   // begun.
-  connections_->Finish();
+  connections_->Finish(kFarewell);
   pollers_.reset();
   server_->Shutdown(std::chrono::system_clock::now());
   server_->Wait();
