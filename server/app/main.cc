@@ -46,6 +46,9 @@ constexpr int kStorageThreads = 4;
 // How long trainings have beyond drain_seconds to come to where they can stop.
 constexpr std::chrono::seconds kTrainerPatience(2);
 
+// So long after the last batch a training still leaves a core to the searches: several blocks of a real-time client.
+constexpr std::chrono::seconds kSearching(1);
+
 // In which gRPC has to answer this process itself, or systemd's watchdog is not fed.
 constexpr std::chrono::seconds kAnswerPatience(10);
 
@@ -119,11 +122,19 @@ experiments::ImportOptions ImportLimits(const config::Config& config) {
   return options;
 }
 
-experiments::TrainerOptions TrainingOptions(const config::Config& config, int cores, telemetry::Metrics* metrics) {
+// `engine` and `metrics` outlive what the options are for.
+experiments::TrainerOptions TrainingOptions(const config::Config& config, int cores, const engine::Engine* engine,
+                                            telemetry::Metrics* metrics) {
   const config::Training& training = config.training;
   experiments::TrainerOptions options;
   const int threads = training.threads > 0 ? training.threads : cores;
   options.threads = std::max(1, threads / training.concurrent);
+  if (training.threads == 0) {
+    const int beside_searches = std::min(options.threads, std::max(1, (cores - 1) / training.concurrent));
+    options.threads_now = [engine, alone = options.threads, beside_searches] {
+      return Clock::now() - engine->last_batch() < kSearching ? beside_searches : alone;
+    };
+  }
   options.concurrent = training.concurrent;
   options.nice = training.nice;
   options.queue = training.queue;
@@ -204,7 +215,7 @@ absl::Status Serve(const Options& options, const Security& security, const Signa
 
   engine::Engine engine({search_threads, config.search.queue_rows, config.search.batch_rows,
                          [&metrics](int64_t rows) { metrics->ObserveBatch(rows); }});
-  experiments::Trainer trainer(store->get(), &budget, TrainingOptions(config, cores, metrics.get()));
+  experiments::Trainer trainer(store->get(), &budget, TrainingOptions(config, cores, &engine, metrics.get()));
   ThreadPool pool(kPoolThreads, [] { retrieval::SetThreadsOfThisThread(1); });  // additions leave the cores to searches
   std::atomic<bool> ready{false};
   const auto is_ready = [&] { return ready.load(); };

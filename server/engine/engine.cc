@@ -104,7 +104,8 @@ int64_t Engine::waiting_rows() const {
 }
 
 // A task's first rows are in one batch only, so that nobody else writes to its times now.
-void Engine::NoteTaken(const std::vector<Slice>& batch, TimePoint now) const {
+void Engine::NoteTaken(const std::vector<Slice>& batch, TimePoint now) {
+  last_batch_ = now;
   int64_t rows = 0;
   for (const Slice& slice : batch) {
     rows += slice.rows;

@@ -1,6 +1,7 @@
 // Runs searches: a bounded queue in front of a fixed number of workers.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -47,6 +48,9 @@ class Engine {
   // Rows that wait for a worker, or are held.
   int64_t waiting_rows() const;
 
+  // When a batch was last begun; long ago where none was.
+  TimePoint last_batch() const { return last_batch_; }
+
   // Counts rows that wait for something else among those that may wait here, until the result is let go, which is
   // before the engine ends. OVERLOADED.
   absl::StatusOr<std::shared_ptr<void>> HoldRows(int64_t rows);
@@ -57,9 +61,10 @@ class Engine {
   // Whether there is one to be woken, which is then for the caller to do. With mutex_ held.
   bool ClaimSleeper();
   void RunBatch(const std::vector<Slice>& batch, bool by_worker);
-  void NoteTaken(const std::vector<Slice>& batch, TimePoint now) const;
+  void NoteTaken(const std::vector<Slice>& batch, TimePoint now);
 
   const std::function<void(int64_t rows)> on_batch_;
+  std::atomic<TimePoint> last_batch_{TimePoint()};
   mutable std::mutex mutex_;
   Semaphore work_;                     // posted once for each worker that is to wake
   int sleeping_ = 0;                   // workers that wait for work_ and were not woken; guarded by mutex_

@@ -69,7 +69,6 @@ Trainer::Trainer(storage::Store* store, MemoryBudget* budget, const TrainerOptio
     : store_(store), budget_(budget), options_(options), pool_(options.concurrent, [options] {
         // On Linux a thread has a priority of its own; the OpenMP threads that it starts inherit it.
         setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), options.nice);
-        retrieval::SetThreadsOfThisThread(options.threads);
       }) {}
 
 Trainer::~Trainer() { Cancel(); }
@@ -110,6 +109,12 @@ void Trainer::Report(Training* training, Phase phase, int64_t done, int64_t tota
     progress.total = total;
   }
   if (const auto observer = training->request.observer.lock()) observer->OnProgress(phase, done, total);
+}
+
+bool Trainer::Step(Training* training, Phase phase, int64_t done, int64_t total) {
+  Report(training, phase, done, total);
+  if (options_.threads_now) retrieval::SetThreadsOfThisThread(options_.threads_now());
+  return !stopping_;
 }
 
 std::vector<TrainingProgress> Trainer::Progress() const {
@@ -159,6 +164,7 @@ void Trainer::RunInTurn(const std::shared_ptr<Job>& job, std::function<void()> w
       job->begin = Clock::now();
       begun = std::exchange(job->work, nullptr);
     }
+    retrieval::SetThreadsOfThisThread(options_.threads);  // the last one may have left fewer
     begun();
     const std::lock_guard<std::mutex> lock(mutex_);
     jobs_.erase(job);
@@ -290,8 +296,7 @@ absl::Status Trainer::Train(Training* training) {
   retrieval::Frames& frames = request->frames;
 
   const auto observe = [&](retrieval::BuildPhase phase, int64_t done, int64_t total) {
-    Report(training, PhaseOf(phase), done, total);
-    return !stopping_;
+    return Step(training, PhaseOf(phase), done, total);
   };
   const auto rows = retrieval::PreparedRows(recipe, frames.rows());
   if (!rows.ok()) return rows.status();
@@ -312,10 +317,7 @@ absl::Status Trainer::Import(Training* training) {
   Report(training, Phase::kChecking, 0, 0);
   auto imported = ReadImport(
       *request.index_file, options_.import, budget_, [this] { return stopping(); },
-      [&](int64_t done, int64_t total) {
-        Report(training, Phase::kMeasuring, done, total);
-        return !stopping_;
-      });
+      [&](int64_t done, int64_t total) { return Step(training, Phase::kMeasuring, done, total); });
   if (!imported.ok()) return imported.status();
   const retrieval::BuildReport& report = imported->index->report();
   retrieval::Recipe recipe;  // trains such an index again

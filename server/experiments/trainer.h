@@ -68,6 +68,8 @@ struct TrainingEnd {
 
 struct TrainerOptions {
   int threads = 1;     // of one training
+  // So many instead for its next step, which it is asked before: a number from 1 to `threads`. Unset: always `threads`.
+  std::function<int()> threads_now;
   int concurrent = 1;  // trainings at once
   int nice = 19;       // 0 to 19, as nice(1)
   int queue = 16;      // trainings that may wait
@@ -135,6 +137,8 @@ class Trainer {
   void RunInTurn(const std::shared_ptr<Job>& job, std::function<void()> work);
   void GiveBack(const std::shared_ptr<Job>& job);
   void Report(Training* training, Phase phase, int64_t done, int64_t total);
+  // Before each step: false where there is to be none.
+  bool Step(Training* training, Phase phase, int64_t done, int64_t total);
   void Run(Training* training);
   absl::StatusOr<Description> Result(Training* training);
   absl::Status Train(Training* training);

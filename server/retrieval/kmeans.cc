@@ -174,6 +174,7 @@ class Clustering {
 
 absl::StatusOr<Frames> MiniBatchKMeans(FrameView frames, const Compression& compression, int64_t seed,
                                        StepObserver observe) {
+  // Asked before `observe`, which may give this thread others from step to step.
   const int64_t wanted = compression.batch_size.value_or(kBatchRowsPerThread * ThreadsOfThisThread());
   const int64_t batch_size = std::min(frames.rows, wanted);
   const int64_t steps =

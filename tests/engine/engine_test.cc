@@ -94,6 +94,19 @@ TEST_F(EngineTest, ALoneJobThatMayIsSearchedByTheThreadThatSubmitsIt) {
   EXPECT_EQ(searched_by.get_future().get(), std::this_thread::get_id());
 }
 
+TEST_F(EngineTest, TellsWhenItLastSearched) {
+  Engine engine({1, 65536, 256});
+  EXPECT_EQ(engine.last_batch(), TimePoint());
+  for (const bool here : {false, true}) {
+    const TimePoint before = Clock::now();
+    Job job = JobOver(index_, queries_.view().Slice(0, 16));
+    job.here = here;
+    Gathered gathered(job);
+    ASSERT_TRUE(Submit(&engine, job, &gathered).get().ok());
+    EXPECT_GE(engine.last_batch(), before) << here;
+  }
+}
+
 TEST_F(EngineTest, ALargeOneIsLeftToAWorkerThoughItIsAlone) {
   Engine engine({1, 65536, 65536});
   const auto costly = SmallIndex(200, 1, "HNSW32,Flat");

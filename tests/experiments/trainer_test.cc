@@ -7,6 +7,7 @@
 
 #include "server/base/status.h"
 #include "server/retrieval/normalize.h"
+#include "server/retrieval/platform.h"
 #include "tests/experiments/fixture.h"
 
 namespace kith::experiments {
@@ -167,6 +168,28 @@ TEST_F(TrainerTest, AutoCompressesAboveTheConfiguredRowsAndNothingElseDoes) {
   options.compress_centres = 50;
   trainer_ = std::make_unique<Trainer>(store_.get(), budget_.get(), options);
   EXPECT_EQ(rows_left(300, {}), 300);
+}
+
+TEST_F(TrainerTest, HasAsManyThreadsAsItIsToldBeforeEachStepAndMakesTheSame) {
+  TrainerOptions options;
+  options.threads = 3;
+  trainer_ = std::make_unique<Trainer>(store_.get(), budget_.get(), options);
+  ASSERT_TRUE(Train("alone", FramesOf(2000), Preparing()).ok());
+
+  std::vector<int> before;  // the threads that each step has had
+  options.threads_now = [&before] {
+    before.push_back(retrieval::ThreadsOfThisThread());
+    return before.size() % 2 == 1 ? 1 : 2;
+  };
+  trainer_ = std::make_unique<Trainer>(store_.get(), budget_.get(), options);
+  for (const char* const again : {"beside", "and another"}) {
+    before.clear();
+    ASSERT_TRUE(Train(again, FramesOf(2000), Preparing()).ok());
+    ASSERT_GT(before.size(), 3U);
+    EXPECT_EQ(std::vector<int>(before.begin(), before.begin() + 4), (std::vector<int>{3, 1, 2, 1})) << again;
+    // The rows of a compression's step go by the threads there are when nobody searches.
+    EXPECT_EQ((*Find(again))->index->CopyFrames().values, (*Find("alone"))->index->CopyFrames().values) << again;
+  }
 }
 
 TEST_F(TrainerTest, CancelEndsACompression) {
