@@ -213,8 +213,13 @@ absl::Status Serve(const Options& options, const Security& security, const Signa
   }
   experiments::Folding folding(store->get(), &budget, registry->get(), FoldingOptionsOf(config, metrics.get()));
 
-  engine::Engine engine({search_threads, config.search.queue_rows, config.search.batch_rows,
-                         [&metrics](int64_t rows) { metrics->ObserveBatch(rows); }});
+  engine::EngineOptions searching;
+  searching.threads = search_threads;
+  searching.queue_rows = config.search.queue_rows;
+  searching.batch_rows = config.search.batch_rows;
+  searching.lets_others_in = cores == 1;
+  searching.on_batch = [&metrics](int64_t rows) { metrics->ObserveBatch(rows); };
+  engine::Engine engine(searching);
   experiments::Trainer trainer(store->get(), &budget, TrainingOptions(config, cores, &engine, metrics.get()));
   ThreadPool pool(kPoolThreads, [] { retrieval::SetThreadsOfThisThread(1); });  // additions leave the cores to searches
   std::atomic<bool> ready{false};

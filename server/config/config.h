@@ -41,7 +41,7 @@ struct Limits {
 struct Search {
   int threads = 0;         // 0: as many as usable cores
   int queue_rows = 65536;  // waiting rows, all experiments together; at least limits.rows
-  int batch_rows = 256;    // that one worker takes at once
+  int batch_rows = 64;     // that one worker takes at once
 };
 
 struct Training {

@@ -23,6 +23,7 @@ struct Group {
   Group(const BatchQueue::Key& key, std::pmr::memory_resource* memory) : key(key), lanes(memory) {}
 
   const BatchQueue::Key key;
+  int64_t rows = 0;            // that wait
   std::pmr::list<Lane> lanes;  // the next first
   std::pmr::list<Group>::iterator place;
 };
@@ -73,6 +74,7 @@ absl::Status BatchQueue::Push(Job job, TimePoint now) {
   if (task->job.deadline != kNoDeadline) deadlines_.emplace(task->job.deadline, task.get());
   waiting_rows_ += rows;
   waiting_work_ += work;
+  lane->group->rows += rows;
   lane->source->rows += rows;
   lane->source->work += work;
   return absl::OkStatus();
@@ -108,7 +110,9 @@ absl::Status BatchQueue::CheckTime(const Job& job, double work, const Source* so
   // Nothing is ahead of it. If this were refused too, a slow time would last: nobody would be let in to show it is
   // over.
   if (idle()) return absl::OkStatus();
-  const auto pace = pace_.WorkIn(job.deadline - now);
+  // It has to have time for all of its batch.
+  const double batch = std::min(waiting_work_, work * static_cast<double>(batch_rows_) / job.queries.rows);
+  const auto pace = pace_.WorkIn(job.deadline - now - pace_.TimeFor(batch));
   if (!pace) return absl::OkStatus();
   // Half of what the workers are at is done, on the average.
   const double possible = *pace * workers_ - running_work_ / 2;
@@ -176,12 +180,15 @@ std::vector<Slice> BatchQueue::TakeBatch(TimePoint now, std::vector<std::shared_
     served_ = std::max(served_, next->turn.first);
     Group* const group = next->lanes.front()->group;
     group->lanes.splice(group->lanes.begin(), group->lanes, next->lanes.front()->in_group);
-    const int64_t most = std::min(batch_rows_, group->key.index->RowsAtOnce(group->key.params));
+    const int64_t rows_at_once = group->key.index->RowsAtOnce(group->key.params);
+    const int64_t most = std::min(batch_rows_, rows_at_once);
+    const auto work = static_cast<double>(std::min(most, group->rows)) / static_cast<double>(rows_at_once);
+    const TimePoint end = HasOneTaskOnly() ? now : now + pace_.TimeFor(work);  // a lone one, whatever the pace was
     int64_t rows = 0;
     for (auto left = static_cast<int64_t>(group->lanes.size()); left > 0 && rows < most; --left) {
       Lane* const lane = &group->lanes.front();
       Source* const source = lane->source;
-      rows += TakeFrom(lane, (most - rows) / left, most - rows, now, &batch, finished);
+      rows += TakeFrom(lane, (most - rows) / left, most - rows, end, &batch, finished);
       group->lanes.splice(group->lanes.end(), group->lanes, lane->in_group);
       source->lanes.splice(source->lanes.end(), source->lanes, lane->in_source);
       RemoveIfEmpty(lane);  // the group too, with its last lane: then none is left
@@ -191,13 +198,17 @@ std::vector<Slice> BatchQueue::TakeBatch(TimePoint now, std::vector<std::shared_
   return batch;
 }
 
-int64_t BatchQueue::TakeFrom(Lane* lane, int64_t share, int64_t most, TimePoint now, std::vector<Slice>* batch,
+bool BatchQueue::HasOneTaskOnly() const {
+  return running_rows_ == 0 && lane_of_.size() == 1 && lane_of_.begin()->second->tasks.size() == 1;
+}
+
+int64_t BatchQueue::TakeFrom(Lane* lane, int64_t share, int64_t most, TimePoint end, std::vector<Slice>* batch,
                              std::vector<std::shared_ptr<Task>>* finished) {
   int64_t taken = 0;
   double work = 0;
   for (auto left = static_cast<int64_t>(lane->tasks.size()); left > 0 && (taken == 0 || taken < share); --left) {
     const std::shared_ptr<Task> task = lane->tasks.front();
-    DropIfOver(task.get(), now);
+    DropIfOver(task.get(), end);
     const int64_t part = std::max(kRowsOfABlock, (share - taken) / left);
     const int64_t rows = std::min({task->waiting_rows(), part, most - taken});
     if (rows > 0) {
@@ -233,8 +244,8 @@ double BatchQueue::WorkOf(const std::vector<Slice>& batch) const {
   return work;
 }
 
-void BatchQueue::DropIfOver(Task* task, TimePoint now) {
-  if (now >= task->job.deadline) {
+void BatchQueue::DropIfOver(Task* task, TimePoint end) {
+  if (end >= task->job.deadline) {
     Abandon(task, Late());
   } else if (task->job.cancelled && task->job.cancelled()) {
     Abandon(task, Error(Reason::kCancelled, "the caller went away"));
@@ -264,6 +275,7 @@ void BatchQueue::Advance(Task* task, int64_t rows) {
   task->next_row += rows;
   waiting_rows_ -= rows;
   waiting_work_ -= work;
+  task->lane->group->rows -= rows;
   task->lane->source->rows -= rows;
   task->lane->source->work -= work;
   if (task->waiting_rows() == 0 && task->job.deadline != kNoDeadline) {

@@ -63,8 +63,8 @@ class BatchQueue {
   void Release(int64_t rows) { waiting_rows_ -= rows; }
 
   // The next rows to search together, at most batch_rows and Index::RowsAtOnce, and all for one index and parameters;
-  // empty where nothing waits. Tasks that turn out cancelled or late at `now` are given up; those with no rows at a
-  // worker go to `finished`.
+  // empty where nothing waits. Tasks that turn out cancelled, or would be late by the end of the batch, are given up;
+  // those with no rows at a worker go to `finished`.
   std::vector<Slice> TakeBatch(TimePoint now, std::vector<std::shared_ptr<Task>>* finished);
 
   // Gives up all tasks whose deadline has passed.
@@ -109,11 +109,12 @@ class BatchQueue {
   Lane* LaneOf(uint64_t source, const Key& key);
   void RemoveIfEmpty(Lane* lane);
 
-  // Takes about `share` rows of the lane's tasks, and `most` at most, into the batch.
-  int64_t TakeFrom(Lane* lane, int64_t share, int64_t most, TimePoint now, std::vector<Slice>* batch,
+  bool HasOneTaskOnly() const;
+  // Takes about `share` rows of the lane's tasks, and `most` at most, into the batch that will be done at `end`.
+  int64_t TakeFrom(Lane* lane, int64_t share, int64_t most, TimePoint end, std::vector<Slice>* batch,
                    std::vector<std::shared_ptr<Task>>* finished);
-  // Gives the task up where it is cancelled or late.
-  void DropIfOver(Task* task, TimePoint now);
+  // Gives the task up where it is cancelled, or late at `end`.
+  void DropIfOver(Task* task, TimePoint end);
   // `rows` of the task wait no longer.
   void Advance(Task* task, int64_t rows);
   void Abandon(Task* task, const absl::Status& status);

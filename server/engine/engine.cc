@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -49,7 +50,9 @@ absl::Status SearchBatch(const std::vector<Slice>& batch) {
 }  // namespace
 
 Engine::Engine(const EngineOptions& options)
-    : on_batch_(options.on_batch), queue_(options.queue_rows, options.batch_rows, options.threads) {
+    : lets_others_in_(options.lets_others_in),
+      on_batch_(options.on_batch),
+      queue_(options.queue_rows, options.batch_rows, options.threads) {
   threads_.reserve(options.threads + 1);
   for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { Work(); });
   threads_.emplace_back([this] { WatchDeadlines(); });
@@ -150,6 +153,8 @@ void Engine::Work() {
     if (!batch.empty()) {
       NoteTaken(batch, now);
       RunBatch(batch, /*by_worker=*/true);
+      // The kernel would do so after 3 to 4 ms only.
+      if (lets_others_in_) std::this_thread::yield();
     }
     lock.lock();
   }

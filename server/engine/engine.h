@@ -21,7 +21,8 @@ namespace kith::engine {
 struct EngineOptions {
   int threads = 1;             // workers; each searches with one OpenMP thread
   int64_t queue_rows = 65536;  // rows that may wait
-  int64_t batch_rows = 256;    // rows searched together
+  int64_t batch_rows = 64;     // rows searched together
+  bool lets_others_in = false;  // a worker, after each batch: for where it shares its core with those that read blocks
   // Told of the rows of each batch by the worker that is about to search them; must be quick.
   std::function<void(int64_t rows)> on_batch = nullptr;
 };
@@ -63,6 +64,7 @@ class Engine {
   void RunBatch(const std::vector<Slice>& batch, bool by_worker);
   void NoteTaken(const std::vector<Slice>& batch, TimePoint now);
 
+  const bool lets_others_in_;
   const std::function<void(int64_t rows)> on_batch_;
   std::atomic<TimePoint> last_batch_{TimePoint()};
   mutable std::mutex mutex_;

@@ -22,4 +22,9 @@ std::optional<double> Pace::WorkIn(Clock::duration time) const {
   return std::chrono::duration<double>(time).count() * work_ / seconds_;
 }
 
+Clock::duration Pace::TimeFor(double work) const {
+  if (batches_ < kBatchesToTrust || work_ <= 0) return {};
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(work * seconds_ / work_));
+}
+
 }  // namespace kith::engine

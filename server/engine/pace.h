@@ -16,6 +16,9 @@ class Pace {
   // What one worker gets done in `time`; unset as long as too little was measured to say.
   std::optional<double> WorkIn(Clock::duration time) const;
 
+  // How long one worker takes; 0 as long as too little was measured to say.
+  Clock::duration TimeFor(double work) const;
+
  private:
   // Sums over the past, the older the less; large batches count for more than small ones, which cost more for their
   // work and are not what there is when a queue is long.

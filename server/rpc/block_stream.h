@@ -55,7 +55,7 @@ struct ExpandStreamKind {
 // What a stream's opening says about all its blocks.
 struct StreamOptions {
   BlockOptions block;
-  std::optional<std::chrono::milliseconds> budget;
+  std::optional<std::chrono::microseconds> budget;
 };
 
 // Deletes itself when the call is over.
@@ -140,6 +140,9 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
   static constexpr size_t kMostPending = 64;
   static constexpr int64_t kMostPendingBytes = int64_t{8} << 20;
 
+  // This part of a budget goes by before a block is received and after it is answered.
+  static constexpr int kPartOnTheWay = 50;
+
   BlockStream(const Context& context, StreamSet* streams, uint64_t source, CallGate::Pass pass)
       : Base(std::move(pass)), context_(context), streams_(streams), source_(source) {}
 
@@ -202,7 +205,7 @@ class BlockStream : public GatedCall<grpc::ServerBidiReactor<typename Kind::Requ
   absl::Status Start(const std::shared_ptr<Block>& block, TimePoint received) {
     if (absl::Status status = this->pass().Take(CostOf(block->request)); !status.ok()) return status;
     BlockCall call;
-    if (options_->budget) call.deadline = received + *options_->budget;
+    if (options_->budget) call.deadline = received + *options_->budget - *options_->budget / kPartOnTheWay;
     call.source = source_;
     call.cancelled = [this] { return cancelled_.load(); };
     call.trace = &block->trace;

@@ -152,6 +152,26 @@ TEST_F(FairQueueTest, WhatAFlooderHasWaitingMakesNobodyElseLate) {
   EXPECT_EQ(ReasonOf(queue_.Push(his, now_)), "LATE");
 }
 
+TEST_F(FairQueueTest, ABlockHasToHaveTimeForAllOfItsBatch) {
+  WarmUp();
+  const microseconds batch = kOfARow * kBatchRows;
+  for (uint64_t client = 0; client < 4; ++client) Push(JobOf(kOthers + client, 16));
+  Job block = JobOf(7, 16);
+  block.deadline = now_ + batch;
+  EXPECT_EQ(ReasonOf(queue_.Push(block, now_)), "LATE");
+  block.deadline = now_ + 3 * batch;
+  Push(block);
+  now_ += 2 * batch + kOfARow;  // meanwhile something else had the core
+  while (!queue_.empty()) Step();
+  EXPECT_EQ(rows_of_[7], 0);
+  EXPECT_EQ(rows_of_[kOthers], 16);
+
+  block.deadline = now_ + kOfARow;  // alone, for which nobody is kept waiting
+  Push(block);
+  Step();
+  EXPECT_EQ(rows_of_[7], 16);
+}
+
 TEST_F(FairQueueTest, NothingIsRefusedAsLongAsThePaceIsNotKnown) {
   for (uint64_t client = 0; client < 100; ++client) Push(JobOf(kOthers + client, 16));
   Job block = JobOf(7, 16);
