@@ -23,11 +23,11 @@ double InDouble(const float* a, const float* b, size_t size, double (*term)(doub
   return std::inner_product(a, a + size, b, 0.0, std::plus<>(), term);
 }
 
-// Of `row` and each of `rows`.
-Values Compare(decltype(Kernels::inner_products) fast, double (*term)(double, double), const float* row,
-               absl::Span<const float* const> rows, size_t size) {
-  absl::InlinedVector<float, 16> sums(rows.size());
-  fast(&row, 1, rows.data(), static_cast<int>(rows.size()), static_cast<int>(size), sums.data());
+using Sums = absl::InlinedVector<float, 16>;  // the same
+
+// `sums` of `row` and each of `rows`, or what float has no room for.
+Values WithRange(absl::Span<const float> sums, double (*term)(double, double), const float* row,
+                 absl::Span<const float* const> rows, size_t size) {
   Values values(sums.begin(), sums.end());
   for (size_t i = 0; i < rows.size(); ++i) {
     if (OutOfFloatRange(sums[i])) values[i] = InDouble(row, rows[i], size, term);
@@ -35,14 +35,26 @@ Values Compare(decltype(Kernels::inner_products) fast, double (*term)(double, do
   return values;
 }
 
-Values Dots(const float* row, absl::Span<const float* const> rows, size_t size) {
-  return Compare(
-      BestKernels().inner_products, [](double x, double y) { return x * y; }, row, rows, size);
+Sums Compare(decltype(Kernels::inner_products) compare, const float* row, absl::Span<const float* const> rows,
+             size_t size) {
+  Sums sums(rows.size());
+  compare(&row, 1, rows.data(), static_cast<int>(rows.size()), static_cast<int>(size), sums.data());
+  return sums;
 }
 
-Values SquaredDistances(const float* row, absl::Span<const float* const> rows, size_t size) {
-  return Compare(
-      BestKernels().squared_distances, [](double x, double y) { return (x - y) * (x - y); }, row, rows, size);
+Values Dots(const float* row, absl::Span<const float* const> rows, size_t size) {
+  const Sums sums = Compare(BestKernels().inner_products, row, rows, size);
+  return WithRange(
+      sums, [](double x, double y) { return x * y; }, row, rows, size);
+}
+
+// `scores` as Blend's.
+Values SquaredDistances(const float* row, absl::Span<const float* const> rows, size_t size,
+                        absl::Span<const float> scores) {
+  Sums sums(scores.begin(), scores.end());
+  if (scores.empty()) sums = Compare(BestKernels().squared_distances, row, rows, size);
+  return WithRange(
+      sums, [](double x, double y) { return (x - y) * (x - y); }, row, rows, size);
 }
 
 // out = sum of weights[i] * rows[i]
@@ -57,8 +69,9 @@ void AddScaled(double factor, absl::Span<const float> row, float* out) {
 }
 
 // The weights sum to 1; where a neighbour equals the frame, the first such has them all.
-Values InverseSquareWeights(absl::Span<const float> frame, absl::Span<const float* const> neighbors) {
-  Values weights = SquaredDistances(frame.data(), neighbors, frame.size());
+Values InverseSquareWeights(absl::Span<const float> frame, absl::Span<const float* const> neighbors,
+                            absl::Span<const float> scores) {
+  Values weights = SquaredDistances(frame.data(), neighbors, frame.size(), scores);
   const auto nearest = std::min_element(weights.begin(), weights.end());
   const double smallest = *nearest;
   if (smallest == 0) {
@@ -76,9 +89,10 @@ Values InverseSquareWeights(absl::Span<const float> frame, absl::Span<const floa
   return weights;
 }
 
-bool BlendInverseSquare(absl::Span<const float> frame, absl::Span<const float* const> neighbors, float* blended) {
+bool BlendInverseSquare(absl::Span<const float> frame, absl::Span<const float* const> neighbors,
+                        absl::Span<const float> scores, float* blended) {
   if (neighbors.empty()) return false;
-  WeightedSum(InverseSquareWeights(frame, neighbors), neighbors, frame.size(), blended);
+  WeightedSum(InverseSquareWeights(frame, neighbors, scores), neighbors, frame.size(), blended);
   return true;
 }
 
@@ -149,9 +163,9 @@ absl::Status CheckBlend(const BlendParams& params) {
 }
 
 bool Blend(absl::Span<const float> frame, absl::Span<const float* const> neighbors, const BlendParams& params,
-           float* out) {
+           float* out, absl::Span<const float> scores) {
   const bool blended = params.weighting == Weighting::kAlpha ? BlendAlpha(frame, neighbors, params, out)
-                                                             : BlendInverseSquare(frame, neighbors, out);
+                                                             : BlendInverseSquare(frame, neighbors, scores, out);
   if (!blended || params.index_rate == 0) {
     std::copy(frame.begin(), frame.end(), out);
     return blended;

@@ -15,6 +15,7 @@
 #include "server/retrieval/flat_lists.h"
 #include "server/retrieval/grown_lists.h"
 #include "server/retrieval/guard.h"
+#include "server/retrieval/list_frames.h"
 #include "server/retrieval/list_sketches.h"
 #include "server/retrieval/memory.h"
 #include "server/retrieval/normalize.h"
@@ -73,6 +74,8 @@ Index::Index(std::unique_ptr<faiss::Index> index, FrameView frames, Metric metri
       cost_(*index),
       index_(std::move(index)),
       frames_(MakeFrameStore(*index_, frames)),
+      finds_scores_(metric == Metric::kL2 && centroids_ != nullptr &&
+                    dynamic_cast<const ListFrames*>(frames_.get()) != nullptr),
       sketches_(report_.nprobe > 1 ? ListSketches::Of(*index_, BestKernels()) : nullptr),
       stored_(frames.rows) {
   PutListsOnHugePages(*index_);
@@ -146,14 +149,17 @@ int64_t Index::Blend(FrameView queries, NeighborsView neighbors, const BlendPara
   const ReadLock lock(*this);
   int64_t passed_through = 0;
   std::vector<const float*> rows;
+  std::vector<float> scores;
   for (int64_t i = 0; i < queries.rows; ++i) {
     rows.clear();
-    for (int j = 0; j < neighbors.k; ++j) {
-      const int64_t id = neighbors.ids[i * neighbors.k + j];
-      if (id >= 0) rows.push_back(frames_->Row(id));
+    scores.clear();
+    for (int64_t j = i * neighbors.k; j < (i + 1) * neighbors.k; ++j) {
+      if (neighbors.ids[j] < 0) continue;
+      rows.push_back(frames_->Row(neighbors.ids[j]));
+      if (finds_scores_) scores.push_back(neighbors.distances[j]);
     }
     const absl::Span<const float> frame(queries.row(i), queries.dimension);
-    if (!retrieval::Blend(frame, rows, params, out + i * queries.dimension)) ++passed_through;
+    if (!retrieval::Blend(frame, rows, params, out + i * queries.dimension, scores)) ++passed_through;
   }
   return passed_through;
 }

@@ -99,6 +99,7 @@ class Index {
   mutable std::shared_mutex mutex_;
   const std::unique_ptr<faiss::Index> index_;     // contents guarded by mutex_
   const std::unique_ptr<FrameStore> frames_;      // contents guarded by mutex_
+  const bool finds_scores_;                       // a search's distances are Blend's scores
   const std::unique_ptr<ListSketches> sketches_;  // of index_, contents guarded by mutex_; or null
   std::atomic<int64_t> stored_;                   // rows, for those without the lock
 };

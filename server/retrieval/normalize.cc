@@ -1,12 +1,11 @@
 #include "server/retrieval/normalize.h"
 
-#include <faiss/utils/distances.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
+#include "server/retrieval/kernels/kernels.h"
 
 namespace kith::retrieval {
 
@@ -29,7 +28,9 @@ std::vector<float> NormalizedRows(FrameView frames) {
 std::vector<int64_t> TooLargeRows(FrameView frames) {
   std::vector<int64_t> rows;
   for (int64_t i = 0; i < frames.rows; ++i) {
-    const float squared = faiss::fvec_norm_L2sqr(frames.row(i), frames.dimension);
+    const float* const row = frames.row(i);
+    float squared = 0;
+    BestKernels().inner_products(&row, 1, &row, 1, frames.dimension, &squared);
     if (!(squared <= kMaxNorm * kMaxNorm)) rows.push_back(i);
   }
   return rows;

@@ -194,6 +194,31 @@ TEST(BlendIndexTest, AStoredRowComesBackAsItIsWhateverItsNorm) {
   }
 }
 
+TEST(BlendIndexTest, TheDistancesOfASearchMakeTheSameAsThoseComputedAnew) {
+  for (const char* const recipe : {"auto", "rvc"}) {
+    for (const float scale : {1.0f, 1e-16f, 1e10f}) {  // squares in the range of a float, below it, and near its end
+      Frames frames = SpeechLike(2000, 64);
+      Frames queries = SpeechLike(40, 64, 2);
+      std::copy_n(frames.values.begin(), 2 * 64, queries.values.begin());  // stored ones too
+      for (float& value : frames.values) value *= scale;
+      for (float& value : queries.values) value *= scale;
+      const auto index = MustBuild(RecipeOf(recipe), frames);
+      const Neighbors found = MustSearch(*index, queries.view());
+      std::vector<float> out(queries.values.size());
+      EXPECT_EQ(index->Blend(queries.view(), found, {}, out.data()), 0);
+      for (int64_t i = 0; i < queries.rows(); ++i) {
+        std::vector<const float*> neighbors;
+        for (int j = 0; j < 8; ++j) {
+          if (found.ids[i * 8 + j] >= 0) neighbors.push_back(frames.view().row(found.ids[i * 8 + j]));
+        }
+        Row anew(64);
+        Blend({queries.view().row(i), 64}, neighbors, {}, anew.data());
+        EXPECT_EQ(Row(out.begin() + i * 64, out.begin() + (i + 1) * 64), anew) << recipe << " " << scale << " " << i;
+      }
+    }
+  }
+}
+
 TEST(BlendIndexTest, RowsWithoutNeighboursPassThroughAndAreCounted) {
   const Frames frames = SpeechLike(50, 16);
   const Frames queries = SpeechLike(4, 16, 2);
