@@ -5,6 +5,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "client/cpp/client.h"
+
 namespace kith::e2e {
 
 std::string Kithd() { return KITH_BIN_FOLDER "/kithd"; }
@@ -67,9 +69,22 @@ std::string EndToEnd::GenerateFrames(int rows, int seed) const {
   const std::string path = Path("frames-" + std::to_string(rows) + "-" + std::to_string(seed));
   if (std::filesystem::exists(path)) return path;
   const Finished generated = RunProgram(KithClient(), {"generate", path, "--rows", std::to_string(rows), "--dimension",
-                                                       "32", "--seed", std::to_string(seed)});
+                                                       std::to_string(kDimension), "--seed", std::to_string(seed)});
   EXPECT_EQ(generated.exit_code, 0) << generated.err;
   return path;
+}
+
+void EndToEnd::ExpectServing() const {
+  Client client(ClientOptions{address_});
+  const std::vector<float> row(kDimension, 0.5F);
+  const auto found = client.Search("voice", FramesView(row, kDimension));
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->ids.size(), 8u);
+}
+
+int64_t EndToEnd::StatusOf(const std::string& field) const {
+  const std::string status = ReadFile("/proc/" + std::to_string(server_->pid()) + "/status");
+  return std::atoll(status.c_str() + status.find(field + ":") + field.size() + 1) * 1024;
 }
 
 std::string EndToEnd::ReadFile(const std::string& path) {

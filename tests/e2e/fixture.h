@@ -12,6 +12,8 @@
 
 namespace kith::e2e {
 
+constexpr int kDimension = 32;  // of generated frames
+
 class EndToEnd : public ::testing::Test {
  protected:
   EndToEnd();
@@ -29,8 +31,15 @@ class EndToEnd : public ::testing::Test {
   // The same with --json; it has to succeed. What it printed last.
   nlohmann::json KithJson(std::vector<std::string> arguments) const;
 
-  // A folder of generated frames, made once: `rows` of 32 values.
+  // A folder of generated frames, made once: `rows` of kDimension values.
   std::string GenerateFrames(int rows, int seed = 1) const;
+
+  // A client that comes now gets a right answer of the experiment "voice", trained on such frames.
+  void ExpectServing() const;
+  // The server's, in bytes: what it has, and the most that it had.
+  int64_t Memory() const { return StatusOf("VmRSS"); }
+  int64_t PeakMemory() const { return StatusOf("VmHWM"); }
+
   std::string Path(const std::string& name) const { return folder_ + "/" + name; }
   std::string data_dir() const { return Path("data"); }
   static std::string ReadFile(const std::string& path);
@@ -38,6 +47,10 @@ class EndToEnd : public ::testing::Test {
   std::string folder_;
   std::unique_ptr<Process> server_;
   std::string address_;
+
+ private:
+  // A figure of the server's process in KiB, here in bytes.
+  int64_t StatusOf(const std::string& field) const;
 };
 
 // Where the binaries are.

@@ -19,7 +19,6 @@ namespace {
 
 using kith::testing::WaitUntil;
 
-constexpr int kDimension = 32;
 constexpr int64_t kMebibyte = int64_t{1} << 20;
 constexpr char kSearch[] = "/kith.v1.Retrieval/Search";
 constexpr char kStreamSearch[] = "/kith.v1.Retrieval/StreamSearch";
@@ -39,20 +38,6 @@ class HostileTest : public EndToEnd {
     if (HasFatalFailure()) return;
     ExpectServing();
     EXPECT_EQ(StopServer(SIGTERM), 0) << server_->err();
-  }
-
-  // A client that comes now gets a right answer.
-  void ExpectServing() const {
-    Client client(ClientOptions{address_});
-    const std::vector<float> row(kDimension, 0.5F);
-    const auto found = client.Search("voice", FramesView(row, kDimension));
-    ASSERT_TRUE(found.ok()) << found.status();
-    EXPECT_EQ(found->ids.size(), 8u);
-  }
-
-  int64_t Memory() const {
-    const std::string status = ReadFile("/proc/" + std::to_string(server_->pid()) + "/status");
-    return std::atoll(status.c_str() + status.find("VmRSS:") + 6) * 1024;
   }
 
   void ExpectMemoryWithin(int64_t mebibytes) const { EXPECT_LE(Memory() - before_, mebibytes * kMebibyte); }

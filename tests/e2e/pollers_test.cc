@@ -14,7 +14,6 @@
 namespace kith::e2e {
 namespace {
 
-constexpr int kDimension = 32;
 constexpr int kCalls = 500;
 
 class PollersTest : public EndToEnd {

@@ -21,7 +21,6 @@ namespace {
 using kith::testing::WaitUntil;
 using ::testing::HasSubstr;
 
-constexpr int kDimension = 32;
 constexpr int64_t kMebibyte = int64_t{1} << 20;
 
 class ResetFloodTest : public EndToEnd {
@@ -36,20 +35,6 @@ class ResetFloodTest : public EndToEnd {
     http_port_ = std::stoi(log.substr(log.find(announced) + announced.size()));
     KithJson({"train", "voice", GenerateFrames(500)});
     ExpectServing();
-  }
-
-  void ExpectServing() const {
-    Client client(ClientOptions{address_});
-    const std::vector<float> row(kDimension, 0.5F);
-    const auto found = client.Search("voice", FramesView(row, kDimension));
-    ASSERT_TRUE(found.ok()) << found.status();
-    EXPECT_EQ(found->ids.size(), 8u);
-  }
-
-  // In bytes, of the process's status: VmRSS is what it has, VmHWM the most it had.
-  int64_t Memory(const std::string& which) const {
-    const std::string status = ReadFile("/proc/" + std::to_string(server_->pid()) + "/status");
-    return std::atoll(status.c_str() + status.find(which + ":") + which.size() + 1) * 1024;
   }
 
   int EndedConnections() const {
@@ -75,7 +60,7 @@ TEST_P(ResetFloodsTest, OfSeveralConnectionsAreEndedBeforeTheyTakeMuch) {
   Client bystander(ClientOptions{address_});
   const auto stream = bystander.StreamSearch("voice");
   ASSERT_TRUE(stream.ok()) << stream.status();
-  const int64_t before = Memory("VmRSS");
+  const int64_t before = Memory();
   const std::string resets = ResetStreams(100'000);
   std::vector<std::thread> floods;
   floods.reserve(kConnections);
@@ -90,10 +75,10 @@ TEST_P(ResetFloodsTest, OfSeveralConnectionsAreEndedBeforeTheyTakeMuch) {
     });
   }
   for (std::thread& flood : floods) flood.join();
-  EXPECT_LE(Memory("VmHWM") - before, 1024 * kMebibyte);  // on a busy machine; without an end of them, many times that
+  EXPECT_LE(PeakMemory() - before, 1024 * kMebibyte);  // on a busy machine; without an end of them, many times that
   // Once some have gone, the others may be no more than the server can refuse.
   WaitUntil([&] { return EndedConnections() >= 1; });
-  WaitUntil([&] { return Memory("VmRSS") - before < 128 * kMebibyte; });
+  WaitUntil([&] { return Memory() - before < 128 * kMebibyte; });
   ExpectServing();
   const std::vector<float> row(kDimension, 0.5F);
   ASSERT_TRUE((*stream)->Write(1, FramesView(row, kDimension)).ok());
