@@ -19,9 +19,9 @@
 namespace kith::engine {
 
 struct EngineOptions {
-  int threads = 1;             // workers; each searches with one OpenMP thread
-  int64_t queue_rows = 65536;  // rows that may wait
-  int64_t batch_rows = 64;     // rows searched together
+  int threads = 1;              // workers; each searches with one OpenMP thread
+  int64_t queue_rows = 65536;   // rows that may wait
+  int64_t batch_rows = 64;      // rows searched together
   bool lets_others_in = false;  // a worker, after each batch: for where it shares its core with those that read blocks
   // Told of the rows of each batch by the worker that is about to search them; must be quick.
   std::function<void(int64_t rows)> on_batch = nullptr;

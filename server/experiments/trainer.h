@@ -67,7 +67,7 @@ struct TrainingEnd {
 };
 
 struct TrainerOptions {
-  int threads = 1;     // of one training
+  int threads = 1;  // of one training
   // So many instead for its next step, which it is asked before: a number from 1 to `threads`. Unset: always `threads`.
   std::function<int()> threads_now;
   int concurrent = 1;  // trainings at once

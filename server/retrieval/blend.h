@@ -37,8 +37,8 @@ absl::Status CheckBlend(const BlendParams& params);
 // the neighbours' mean norm. Among rows of norm 1 that is alpha query expansion as in the literature, where the query
 // has weight 1; a voice's rows have norms of their own, and a louder or softer frame must not change the direction.
 //
-// `scores`: of each neighbour, the squared L2 distance to the frame as Kernels::squared_distances has it, so that it need
-// not be computed again; empty where it is not known.
+// `scores`: of each neighbour, the squared L2 distance to the frame as Kernels::squared_distances has it, so that it
+// need not be computed again; empty where it is not known.
 //
 // False where nothing has a weight (no neighbours; for kAlpha none on the frame's side): then out is the frame.
 bool Blend(absl::Span<const float> frame, absl::Span<const float* const> neighbors, const BlendParams& params,

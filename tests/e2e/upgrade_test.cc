@@ -30,7 +30,6 @@ namespace {
 using ::testing::HasSubstr;
 using SteadyClock = std::chrono::steady_clock;
 
-
 // A training whose frames do not end before Release: a call that a drain waits for.
 class HeldUpload final : public FrameSource {
  public:
