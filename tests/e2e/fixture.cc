@@ -59,14 +59,14 @@ std::unique_ptr<Process> EndToEnd::StartKith(const std::vector<std::string>& arg
 }
 
 nlohmann::json EndToEnd::KithJson(std::vector<std::string> arguments) const {
-  arguments.push_back("--json");
+  arguments.emplace_back("--json");
   const Finished finished = Kith(arguments);
   EXPECT_EQ(finished.exit_code, 0) << arguments[0] << ": " << finished.err;
   return LastJson(finished.out);
 }
 
 std::string EndToEnd::GenerateFrames(int rows, int seed) const {
-  const std::string path = Path("frames-" + std::to_string(rows) + "-" + std::to_string(seed));
+  std::string path = Path("frames-" + std::to_string(rows) + "-" + std::to_string(seed));
   if (std::filesystem::exists(path)) return path;
   const Finished generated = RunProgram(KithClient(), {"generate", path, "--rows", std::to_string(rows), "--dimension",
                                                        std::to_string(kDimension), "--seed", std::to_string(seed)});

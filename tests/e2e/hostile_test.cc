@@ -273,6 +273,7 @@ TEST_F(ConnectionsTest, OneBeyondTheLimitIsClosedAndOthersServed) {
   std::ofstream(Path("kithd.yaml")) << "limits:\n  connections: 5\n";
   StartServer("127.0.0.1:0", {{"--config", Path("kithd.yaml")}, {}, {}, {}});
   std::vector<RawConnection> connections;
+  connections.reserve(5);
   for (int i = 0; i < 5; ++i) connections.push_back(Connect());
   RawConnection beyond(address_);
   EXPECT_EQ(beyond.ReadToTheEnd(), 0U) << "one that gRPC has is sent its settings";
@@ -291,6 +292,7 @@ TEST_F(ConnectionsTest, AreTakenAgainAfterThereWasNoFileForOne) {
   address_.pop_back();
   {
     std::vector<RawConnection> connections;
+    connections.reserve(200);
     for (int i = 0; i < 200; ++i) connections.emplace_back(address_);
   }
   WaitUntil([&] { return Client(ClientOptions{address_}).Get("voice").ok(); });

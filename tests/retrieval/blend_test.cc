@@ -31,6 +31,7 @@ double Dot(const std::vector<double>& a, const std::vector<double>& b) {
 Blended Formula(const Row& query, const std::vector<Row>& neighbor_rows, const BlendParams& params) {
   const std::vector<double> frame(query.begin(), query.end());
   std::vector<std::vector<double>> neighbors;
+  neighbors.reserve(neighbor_rows.size() + 1);
   for (const Row& row : neighbor_rows) neighbors.emplace_back(row.begin(), row.end());
   std::vector<double> weights;
   if (params.weighting == Weighting::kInverseSquare) {
@@ -89,6 +90,7 @@ void ExpectClose(const float* actual, const std::vector<double>& expected) {
 
 std::vector<const float*> Pointers(const std::vector<Row>& rows) {
   std::vector<const float*> pointers;
+  pointers.reserve(rows.size());
   for (const Row& row : rows) pointers.push_back(row.data());
   return pointers;
 }
