@@ -111,7 +111,7 @@ absl::Status BatchQueue::CheckTime(const Job& job, double work, const Source* so
   // over.
   if (idle()) return absl::OkStatus();
   // It has to have time for all of its batch.
-  const double batch = std::min(waiting_work_, work * static_cast<double>(batch_rows_) / job.queries.rows);
+  const double batch = BatchWork(waiting_work_, work / static_cast<double>(job.queries.rows));
   const auto pace = pace_.WorkIn(job.deadline - now - pace_.TimeFor(batch));
   if (!pace) return absl::OkStatus();
   // Half of what the workers are at is done, on the average.
@@ -182,7 +182,8 @@ std::vector<Slice> BatchQueue::TakeBatch(TimePoint now, std::vector<std::shared_
     group->lanes.splice(group->lanes.begin(), group->lanes, next->lanes.front()->in_group);
     const int64_t rows_at_once = group->key.index->RowsAtOnce(group->key.params);
     const int64_t most = std::min(batch_rows_, rows_at_once);
-    const auto work = static_cast<double>(std::min(most, group->rows)) / static_cast<double>(rows_at_once);
+    const double work_of_row = 1.0 / static_cast<double>(rows_at_once);
+    const double work = BatchWork(static_cast<double>(group->rows) * work_of_row, work_of_row);
     const TimePoint end = HasOneTaskOnly() ? now : now + pace_.TimeFor(work);  // a lone one, whatever the pace was
     int64_t rows = 0;
     for (auto left = static_cast<int64_t>(group->lanes.size()); left > 0 && rows < most; --left) {
@@ -196,6 +197,10 @@ std::vector<Slice> BatchQueue::TakeBatch(TimePoint now, std::vector<std::shared_
     served_ += WorkOf(batch) / waiting;
   }
   return batch;
+}
+
+double BatchQueue::BatchWork(double waiting_work, double work_of_row) const {
+  return std::min({waiting_work, static_cast<double>(batch_rows_) * work_of_row, 1.0});
 }
 
 bool BatchQueue::HasOneTaskOnly() const {

@@ -109,6 +109,8 @@ class BatchQueue {
   Lane* LaneOf(uint64_t source, const Key& key);
   void RemoveIfEmpty(Lane* lane);
 
+  // Of the next batch among so much that waits. Index::RowsAtOnce rows, which no batch exceeds, are 1.
+  double BatchWork(double waiting_work, double work_of_row) const;
   bool HasOneTaskOnly() const;
   // Takes about `share` rows of the lane's tasks, and `most` at most, into the batch that will be done at `end`.
   int64_t TakeFrom(Lane* lane, int64_t share, int64_t most, TimePoint end, std::vector<Slice>* batch,

@@ -155,13 +155,13 @@ TEST_F(FairQueueTest, WhatAFlooderHasWaitingMakesNobodyElseLate) {
 TEST_F(FairQueueTest, ABlockHasToHaveTimeForAllOfItsBatch) {
   WarmUp();
   const microseconds batch = kOfARow * kBatchRows;
-  for (uint64_t client = 0; client < 4; ++client) Push(JobOf(kOthers + client, 16));
+  for (uint64_t client = 0; client < 3; ++client) Push(JobOf(kOthers + client, 16));
   Job block = JobOf(7, 16);
-  block.deadline = now_ + batch;
+  block.deadline = now_ + batch * 5 / 4;  // time for what is ahead of it and for itself, one after the other
   EXPECT_EQ(ReasonOf(queue_.Push(block, now_)), "LATE");
-  block.deadline = now_ + 3 * batch;
+  block.deadline = now_ + 2 * batch;
   Push(block);
-  now_ += 2 * batch + kOfARow;  // meanwhile something else had the core
+  now_ += batch * 3 / 2;  // meanwhile something else had the core
   while (!queue_.empty()) Step();
   EXPECT_EQ(rows_of_[7], 0);
   EXPECT_EQ(rows_of_[kOthers], 16);
@@ -170,6 +170,29 @@ TEST_F(FairQueueTest, ABlockHasToHaveTimeForAllOfItsBatch) {
   Push(block);
   Step();
   EXPECT_EQ(rows_of_[7], 16);
+}
+
+TEST_F(FairQueueTest, WhichIsNoLargerThanACostlyIndexAllows) {
+  const auto costly = SmallIndex(200, 1, "HNSW32,Flat");
+  const int64_t rows_at_once = costly->RowsAtOnce(*costly->Resolve({}));
+  BatchQueue queue(1'000'000, 65536);
+  const auto job = [&](uint64_t source, int64_t rows) {
+    Job made = JobOver(costly, queries_.view().Slice(0, rows));
+    made.source = source;
+    return made;
+  };
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(queue.Push(job(kFlooder, 16), now_).ok());
+    const auto batch = queue.TakeBatch(now_, &finished_);
+    queue.Measured(batch, kOfARow * 16);
+    for (const Slice& slice : batch) queue.Complete(slice, absl::OkStatus());
+  }
+  for (int64_t rows = 0; rows < 4 * rows_at_once; rows += 1500) {
+    ASSERT_TRUE(queue.Push(job(kFlooder, 1500), now_).ok());
+  }
+  Job block = job(7, 16);
+  block.deadline = now_ + 2 * kOfARow * rows_at_once;
+  EXPECT_TRUE(queue.Push(block, now_).ok());
 }
 
 TEST_F(FairQueueTest, NothingIsRefusedAsLongAsThePaceIsNotKnown) {
